@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * To the guest: one burst of frames read from the tap fills RX buffers.
+ *
+ * The tap is read only while the ring has room for the largest frame that this
+ * guest may be sent, so every frame that was read can be delivered, and what
+ * the guest has no buffers for waits in the kernel's queue, whose length is
+ * bounded. A frame begins at a page of the staging buffer (its header lies
+ * before it), so that each slot's copy has one page on either side.
+ *
+ * A failed copy patches only its own response: the frontend sees the error in
+ * that slot and drops the frame.
+ */
+#include "datapath/queue.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "proto/offload.h"
+#include "proto/segment.h"
+#include "tap/tap.h"
+
+/* What a burst has gathered: frames.in[0 .. n), staging[0 .. used), segments[0 .. cut). */
+struct burst {
+	int n;
+	size_t used, cut;
+};
+
+/* The next frame's place: a page with room for the header before it. */
+static size_t staging_next(size_t used)
+{
+	return (used + QUEUE_VNET_SIZE + TO_GUEST_PAGE - 1) & ~(size_t)(TO_GUEST_PAGE - 1);
+}
+
+/* Reads a frame to data, its header before it. The frame's length, or 0 with tap_readable false. */
+static uint32_t frame_read(struct queue *queue, uint8_t *data)
+{
+	ssize_t n = tap_read(queue->tap_fd, data - QUEUE_VNET_SIZE,
+			     QUEUE_VNET_SIZE + TO_GUEST_FRAME_MAX);
+
+	if (n >= (ssize_t)(QUEUE_VNET_SIZE + FROM_GUEST_FRAME_MIN))
+		return n - QUEUE_VNET_SIZE;
+	if (n < 0) {
+		queue->tap_readable = false;
+		queue->tap_gone = n != -EAGAIN && n != -EINTR;
+		return 0;
+	}
+	stats_add(&queue->stats.to_guest.error_vnet, 1);
+	return 0;
+}
+
+/* The index of plan's data slot n among its slots: a GSO extra takes slot 1. */
+static uint32_t frame_data_slot(const struct to_guest_plan *plan, uint32_t n)
+{
+	return n == 0 || plan->gso_type == XEN_NETIF_GSO_TYPE_NONE ? n : n + 1;
+}
+
+static void frame_copy_add(struct queue *queue, struct queue_frame_in *frame, const uint8_t *data)
+{
+	uint32_t n = 0;
+
+	frame->first_copy = grants_copy_count(queue->grants);
+	for (uint32_t done = 0; done < frame->plan.len; n++) {
+		uint32_t left = frame->plan.len - done;
+		uint16_t len = left < TO_GUEST_PAGE ? left : TO_GUEST_PAGE;
+		uint32_t slot = queue->rx.cons + frame_data_slot(&frame->plan, n);
+
+		grants_copy_to(queue->grants, ring_rx_slot(&queue->rx, slot)->gref, data + done,
+			       len);
+		done += len;
+	}
+	queue->rx.cons += frame->plan.slots;
+}
+
+/* Where a segment of len bytes goes: within a page if it can be, else from a page's beginning. */
+static size_t staging_next_segment(size_t used, uint32_t len)
+{
+	size_t in_page = used & (TO_GUEST_PAGE - 1);
+
+	return in_page + len <= TO_GUEST_PAGE ? used : used + TO_GUEST_PAGE - in_page;
+}
+
+/* Writes segment n as the burst's next frame. False: the ring has no room for it. */
+static bool segment_gather(struct queue *queue, struct burst *burst, const struct segment_cut *cut,
+			   uint32_t n)
+{
+	uint32_t len = segment_len(cut, n), slots = to_guest_slots(len, false);
+	size_t start = staging_next_segment(burst->cut, len);
+	struct queue_frame_in *frame;
+
+	if (slots > ring_rx_pending(&queue->rx))
+		return false;
+	frame = &queue->frames.in[burst->n];
+	frame->plan = (struct to_guest_plan){ .len = len, .slots = slots };
+	segment_write(cut, n, queue->segments + start);
+	frame_copy_add(queue, frame, queue->segments + start);
+	burst->cut = start + len;
+	burst->n++;
+	return true;
+}
+
+/* A frame was cut short: the next one shall find room for all of its segments. */
+static void segment_want_room(struct queue *queue, const struct segment_cut *cut)
+{
+	uint32_t slots = cut->count * to_guest_slots(segment_len(cut, 0), false);
+
+	if (slots > QUEUE_ROOM_MAX)
+		slots = QUEUE_ROOM_MAX;
+	if (slots > queue->room_wanted)
+		queue->room_wanted = slots;
+	stats_add(&queue->stats.to_guest.drop_offload, 1);
+}
+
+/* Cuts a GSO frame up; its segments go on instead of it, as many as there is room for. */
+static void frame_segment(struct queue *queue, struct burst *burst, const uint8_t *data,
+			  uint32_t len, uint16_t gso_size)
+{
+	struct stats_to_guest *stats = &queue->stats.to_guest;
+	struct segment_cut cut;
+	uint32_t n = 0;
+
+	if (segment_init(&cut, data, len, gso_size, RING_SLOTS)) {
+		stats_add(&stats->drop_offload, 1);
+		return;
+	}
+	if (to_guest_slots(segment_len(&cut, 0), false) > queue->room) {
+		stats_add(&stats->drop_too_big, 1);
+		return;
+	}
+	while (n < cut.count && segment_gather(queue, burst, &cut, n))
+		n++;
+	stats_add(&stats->segmented, 1);
+	if (n < cut.count)
+		segment_want_room(queue, &cut);
+}
+
+/* Whether the frame goes on as it is; fills its plan. Counts it, or cuts it up, otherwise. */
+static bool frame_plan(struct queue *queue, struct burst *burst, uint8_t *data,
+		       struct to_guest_plan *plan)
+{
+	struct stats_to_guest *stats = &queue->stats.to_guest;
+	struct virtio_net_hdr vnet;
+	bool computed = false;
+
+	memcpy(&vnet, data - QUEUE_VNET_SIZE, QUEUE_VNET_SIZE);
+	switch (offload_to_guest(&queue->features, &vnet, data, plan, &computed)) {
+	case OFFLOAD_OK:
+		break;
+	case OFFLOAD_SEGMENT:
+		frame_segment(queue, burst, data, plan->len, vnet.gso_size);
+		return false;
+	case OFFLOAD_BAD_VNET:
+		stats_add(&stats->error_vnet, 1);
+		return false;
+	case OFFLOAD_UNSUPPORTED:
+		stats_add(&stats->drop_offload, 1);
+		return false;
+	}
+	if (plan->slots > queue->room) {
+		stats_add(&stats->drop_too_big, 1);
+		return false;
+	}
+	if (computed)
+		stats_add(&stats->csum_computed, 1);
+	return true;
+}
+
+/* Reads frames while there is room for more. Returns the frames read. */
+static int burst_gather(struct queue *queue, struct burst *burst)
+{
+	int reads = 0;
+
+	*burst = (struct burst){ 0 };
+	grants_copy_begin(queue->grants);
+	while (reads < QUEUE_BATCH_FRAMES && burst->used < QUEUE_BATCH_BYTES &&
+	       to_guest_has_room(queue)) {
+		struct queue_frame_in *frame = &queue->frames.in[burst->n];
+		size_t start = staging_next(burst->used);
+
+		frame->plan.len = frame_read(queue, queue->staging + start);
+		if (!queue->tap_readable)
+			break;
+		reads++;
+		if (frame->plan.len == 0 ||
+		    !frame_plan(queue, burst, queue->staging + start, &frame->plan))
+			continue;
+		frame_copy_add(queue, frame, queue->staging + start);
+		burst->used = start + frame->plan.len;
+		burst->n++;
+	}
+	return reads;
+}
+
+static void frame_respond(struct queue *queue, const struct queue_frame_in *frame)
+{
+	const struct to_guest_plan *plan = &frame->plan;
+	struct stats_to_guest *stats = &queue->stats.to_guest;
+	bool gso = plan->gso_type != XEN_NETIF_GSO_TYPE_NONE;
+	unsigned copy = frame->first_copy;
+	bool whole = true;
+
+	for (uint32_t i = 0; i < plan->slots; i++) {
+		bool failed = !(gso && i == 1) && !grants_copy_done(queue->grants, copy++);
+		netif_rx_response_t response;
+
+		to_guest_response(plan, i, ring_rx_slot(&queue->rx, queue->rx.rsp_prod), failed,
+				  &response);
+		ring_rx_respond(&queue->rx, &response);
+		whole = whole && !failed;
+	}
+	if (!whole) {
+		stats_add(&stats->error_grant, 1);
+		return;
+	}
+	stats_add(&stats->packets, 1);
+	stats_add(&stats->bytes, plan->len);
+	if (gso)
+		stats_add(&stats->gso_packets, 1);
+}
+
+static void burst_respond(struct queue *queue, int n)
+{
+	struct stats_to_guest *stats = &queue->stats.to_guest;
+	unsigned copies = grants_copy_run(queue->grants);
+
+	stats_add(&stats->copy_calls, 1);
+	stats_add(&stats->copy_segments, copies);
+	for (int i = 0; i < n; i++)
+		frame_respond(queue, &queue->frames.in[i]);
+	ring_rx_publish(&queue->rx);
+	if (ring_rx_asks(&queue->rx)) {
+		evtchn_notify(queue->evtchn, queue->port_rx);
+		stats_add(&stats->notify_sent, 1);
+	} else {
+		stats_add(&stats->notify_suppressed, 1);
+	}
+	ring_rx_told(&queue->rx);
+}
+
+int to_guest_run(struct queue *queue)
+{
+	struct burst burst;
+	int reads;
+
+	if (ring_rx_fetch(&queue->rx) < 0) {
+		queue->rogue = "RX ring: the request producer ran ahead of the ring, or back";
+		return -EPROTO;
+	}
+	if (!queue->tap_readable)
+		return 0;
+	reads = burst_gather(queue, &burst);
+	if (burst.n > 0)
+		burst_respond(queue, burst.n);
+	return reads;
+}
+
+int to_guest_drop(struct queue *queue)
+{
+	int n = 0;
+
+	while (n < QUEUE_BATCH_FRAMES) {
+		frame_read(queue, queue->staging + TO_GUEST_PAGE);
+		if (!queue->tap_readable)
+			break;
+		stats_add(&queue->stats.to_guest.drop_stalled, 1);
+		n++;
+	}
+	return n;
+}
