@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * xenvifd: a Xen network backend in user space.
+ *
+ * One thread, this one, controls; each queue of each connected vif has a
+ * worker of its own. Ending leaves xenstore, the taps and the guests as they
+ * are: a daemon that starts finds its vifs Connected and goes on.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/service.h"
+#include "control/control.h"
+#include "control/vif.h"
+#include "daemon/config.h"
+#include "daemon/ctl.h"
+#include "daemon/options.h"
+#include "daemon/sandbox.h"
+#include "daemon/state.h"
+#include "daemon/watchdog.h"
+
+#define EXIT_USAGE 2
+
+struct daemon {
+	int argc;
+	char **argv;
+	struct config config;
+	struct loop loop;
+	struct control control;
+	struct ctl *ctl;
+	struct state *state;
+	struct watchdog watchdog;
+	struct loop_source signals;
+};
+
+/* The settings as they are in the file now; what is wrong there leaves all as it is. */
+static void daemon_reload(struct daemon *daemon)
+{
+	struct config config;
+
+	service_notify("RELOADING=1");
+	if (options_parse(daemon->argc, daemon->argv, &config) != OPTIONS_RUN) {
+		log_error("settings not read again: see the line before; those from before stay");
+	} else {
+		if (strcmp(config.control_path, daemon->config.control_path) != 0)
+			log_warning("the control socket stays at %s until a restart",
+				    daemon->config.control_path);
+		if (config.sandbox != daemon->config.sandbox)
+			log_warning("the sandbox stays as it is until a restart");
+		strcpy(config.control_path, daemon->config.control_path);
+		config.sandbox = daemon->config.sandbox;
+		config.vifs.worker_enter = daemon->config.vifs.worker_enter;
+		daemon->config = config;
+		daemon->control.settings = config.vifs;
+		log_set_level(config.log_level);
+		log_info("settings read again: up to %u queues for a vif that comes, frames wait "
+			 "%u ms for a guest that connects",
+			 config.vifs.max_queues, config.vifs.stall_timeout_ms);
+	}
+	service_notify("READY=1");
+}
+
+static void signals_ready(struct loop_source *source, uint32_t events)
+{
+	struct daemon *daemon =
+		(struct daemon *)((char *)source - offsetof(struct daemon, signals));
+	struct signalfd_siginfo info;
+
+	if (read(source->fd, &info, sizeof(info)) != sizeof(info))
+		return;
+	if (info.ssi_signo == SIGHUP) {
+		daemon_reload(daemon);
+		return;
+	}
+	log_info("ending on signal %s; guests stay connected", strsignal(info.ssi_signo));
+	daemon->loop.stop = true;
+}
+
+/* Before any thread is started: all of them inherit the mask. */
+static int signals_open(struct daemon *daemon)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	daemon->signals.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	daemon->signals.ready = signals_ready;
+	return daemon->signals.fd < 0 ? -errno : loop_add(&daemon->loop, &daemon->signals, EPOLLIN);
+}
+
+/* Each queue needs some five descriptors: allow as many as may be. */
+static void limits_raise(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
+static void tell_ready(struct daemon *daemon)
+{
+	unsigned n_vifs = 0, n_queues = 0;
+	struct vif *vif;
+
+	cds_list_for_each_entry(vif, &daemon->control.vifs, in_all) {
+		n_vifs++;
+		n_queues += vif->n_workers; /* cppcheck-suppress uninitvar; set by the loop */
+	}
+	log_info(
+		"ready in domain %u: %u vifs found, %u queues carry traffic; up to %u queues a vif",
+		daemon->control.domid, n_vifs, n_queues, daemon->config.vifs.max_queues);
+	service_notify("READY=1\nSTATUS=%u vifs, %u queues", n_vifs, n_queues);
+}
+
+static int daemon_run(struct daemon *daemon)
+{
+	int error;
+
+	tell_ready(daemon);
+	while (!daemon->loop.stop) {
+		error = loop_turn(&daemon->loop);
+		if (error < 0) {
+			log_error("epoll: %s", strerror(-error));
+			return error;
+		}
+		control_update(&daemon->control);
+	}
+	return 0;
+}
+
+/* Opens what is opened once. On failure what was opened is left to the exit. 0, or -errno, logged.
+ */
+static int daemon_open(struct daemon *daemon)
+{
+	struct control_memory memory;
+	int error = loop_open(&daemon->loop);
+
+	if (error == 0)
+		error = signals_open(daemon);
+	if (error < 0) {
+		log_error("can't set up the event loop: %s", strerror(-error));
+		return error;
+	}
+	error = ctl_open(&daemon->ctl, &daemon->loop, &daemon->control,
+			 daemon->config.control_path);
+	if (error < 0)
+		return error;
+	daemon->state = state_open();
+	if (!daemon->state) {
+		log_error("no memory");
+		return -ENOMEM;
+	}
+	/* From here on threads are started and guests are listened to. */
+	error = sandbox_enter_control(daemon->config.sandbox);
+	if (error < 0)
+		return error;
+	daemon->config.vifs.worker_enter = sandbox_enter_worker;
+	memory = state_memory(daemon->state);
+	error = control_open(&daemon->control, &daemon->loop, &daemon->config.vifs, &memory);
+	if (error < 0) {
+		control_close(&daemon->control);
+		return error;
+	}
+	daemon->control.memory.recall = NULL; /* it was about the connections found at the start */
+	state_forget(daemon->state);
+	service_discard();
+	error = watchdog_open(&daemon->watchdog, &daemon->loop, &daemon->control, daemon->state);
+	if (error < 0)
+		log_error("can't set a timer for the watchdog: %s", strerror(-error));
+	return error;
+}
+
+static void daemon_close(struct daemon *daemon)
+{
+	service_notify("STOPPING=1");
+	control_stop(&daemon->control);
+	state_save(daemon->state, &daemon->control);
+	watchdog_close(&daemon->watchdog);
+	control_close(&daemon->control);
+	state_close(daemon->state);
+	ctl_close(daemon->ctl);
+	close(daemon->signals.fd);
+	loop_close(&daemon->loop);
+}
+
+int main(int argc, char **argv)
+{
+	static struct daemon daemon;
+	int error;
+
+	switch (options_parse(argc, argv, &daemon.config)) {
+	case OPTIONS_RUN:
+		break;
+	case OPTIONS_DONE:
+		return EXIT_SUCCESS;
+	case OPTIONS_ERROR:
+		return EXIT_USAGE;
+	}
+	daemon.argc = argc;
+	daemon.argv = argv;
+	log_init();
+	log_set_level(daemon.config.log_level);
+	limits_raise();
+	service_open();
+	if (daemon_open(&daemon) < 0) {
+		ctl_close(daemon.ctl);
+		return EXIT_FAILURE;
+	}
+	error = daemon_run(&daemon);
+	daemon_close(&daemon);
+	return error < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}

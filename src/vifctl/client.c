@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* One request to the daemon's control socket. */
+#include "vifctl/client.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+
+static const char *connect_hint(int error)
+{
+	switch (error) {
+	case ENOENT:
+	case ECONNREFUSED:
+		return "; is xenvifd running? (systemctl status xenvifd)";
+	case EACCES:
+	case EPERM:
+		return "; try again as root";
+	default:
+		return "";
+	}
+}
+
+static int client_connect(const struct client *client)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct timeval timeout = { .tv_sec = client->timeout };
+	const char *path = client->path;
+	int fd;
+
+	timeout.tv_usec = (client->timeout - timeout.tv_sec) * 1000000;
+
+	if (strlen(path) >= sizeof(address.sun_path)) {
+		fprintf(stderr, "vifctl: %s: longer than a socket's path may be\n", path);
+		return -1;
+	}
+	strcpy(address.sun_path, path);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0) {
+		perror("vifctl: socket");
+		return -1;
+	}
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
+		return fd;
+	fprintf(stderr, "vifctl: %s: %s%s\n", path, strerror(errno), connect_hint(errno));
+	close(fd);
+	return -1;
+}
+
+struct answer_reader {
+	int fd;
+	int error; /* errno of what went wrong, or 0 */
+};
+
+static size_t answer_read(void *buffer, size_t size, void *data)
+{
+	struct answer_reader *reader = data;
+	ssize_t n = recv(reader->fd, buffer, size, 0);
+
+	if (n < 0)
+		reader->error = errno;
+	return n < 0 ? (size_t)-1 : (size_t)n;
+}
+
+static json_t *answer_receive(int fd)
+{
+	struct answer_reader reader = { .fd = fd };
+	json_error_t error;
+	json_t *answer = json_load_callback(answer_read, &reader, JSON_DISABLE_EOF_CHECK, &error);
+
+	if (answer)
+		return answer;
+	if (reader.error == EAGAIN)
+		fprintf(stderr, "vifctl: the daemon did not answer in time; is it just starting? "
+				"(-t SECONDS waits longer)\n");
+	else
+		fprintf(stderr, "vifctl: no whole answer from the daemon: %s\n",
+			reader.error ? strerror(reader.error) : error.text);
+	return NULL;
+}
+
+static json_t *answer_check(json_t *answer)
+{
+	const char *text = json_string_value(json_object_get(answer, "error"));
+
+	if (json_integer_value(json_object_get(answer, "schema")) != CLIENT_SCHEMA)
+		fprintf(stderr, "vifctl: the daemon is of another version; upgrade both\n");
+	else if (text)
+		fprintf(stderr, "vifctl: %s\n", text);
+	else
+		return answer;
+	json_decref(answer);
+	return NULL;
+}
+
+json_t *client_ask(const struct client *client, json_t *request)
+{
+	CLEANUP_FREE char *text = json_dumps(request, JSON_COMPACT);
+	CLEANUP_CLOSE int fd = -1;
+	CLEANUP_FREE char *line = NULL;
+	json_t *answer;
+	int len;
+
+	json_decref(request);
+	len = text ? asprintf(&line, "%s\n", text) : -1;
+	if (len < 0) {
+		line = NULL;
+		fprintf(stderr, "vifctl: no memory\n");
+		return NULL;
+	}
+	fd = client_connect(client);
+	if (fd < 0)
+		return NULL;
+	if (send(fd, line, len, MSG_NOSIGNAL) != len) {
+		perror("vifctl: can't send the request");
+		return NULL;
+	}
+	answer = answer_receive(fd);
+	return answer ? answer_check(answer) : NULL;
+}

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Completion of vifctl(8) for bash: verbs, as vifctl itself lists them, vifs, as the daemon does
+# (through the socket that --control names, if it does), and what else a verb wants.
+
+_vifctl() {
+	local program=${COMP_WORDS[0]} word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
+	local i verb='' n=0 choices='' control=()
+
+	COMPREPLY=()
+	for ((i = 1; i < COMP_CWORD; i++)); do
+		case ${COMP_WORDS[i]} in
+		--control) control=(--control "${COMP_WORDS[++i]}") ;;
+		-t | -w | --timeout | --watch) ((i++)) ;;
+		-*) ;;
+		*)
+			if [ -z "$verb" ]; then verb=${COMP_WORDS[i]}; else ((n++)); fi
+			;;
+		esac
+	done
+	case $before in
+	--control)
+		mapfile -t COMPREPLY < <(compgen -f -- "$word")
+		return
+		;;
+	-t | -w | --timeout | --watch) return ;;
+	esac
+	case $word in
+	-*) choices='--json --watch --timeout --control --version --help' ;;
+	*)
+		case $verb:$n in
+		:0) choices=$("$program" list-commands 2>/dev/null | cut -d ' ' -f 1) ;;
+		carrier:1) choices='on off auto' ;;
+		log:0) choices='error warning info debug' ;;
+		kick:0 | carrier:0 | drain:0 | rate:0 | explain:0 | rings:0 | show:* | stats:* | queues:*)
+			choices=$("$program" -t 2 "${control[@]}" dump 2>/dev/null | cut -f 1)
+			;;
+		esac
+		;;
+	esac
+	mapfile -t COMPREPLY < <(compgen -W "$choices" -- "$word")
+}
+
+complete -F _vifctl vifctl
