@@ -1,0 +1,30 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The smallest thing that must work, and the lab's own tools with it: one PV and
+# one PVH guest, ping and TCP; the guest's command channel carries long answers
+# and exit statuses; what a vif holds in Xen can be counted.
+. /mnt/tests/lib.sh
+
+start_backend
+bridge_up
+for type in pv pvh; do
+	guest_create "$type" type=$type vcpus=2
+	expect_match "the guest's Linux" "$(guest_run "$type" 'uname -sr')" '^Linux 6'
+	wait_for 10 "vif of $type to connect" vif_connected "$type"
+	expect_eq "queues" "$(vif_queues "$type")" 2
+	expect_eq "hotplug-status" "$(xenstore-read "$(guest_backend "$type")/hotplug-status")" connected
+	ping_clean "$(guest_ip "$type")" 56
+	figure "$type: TCP $(iperf "$(guest_ip "$type")" -t 2) Mbit/s to the guest, $(iperf "$(guest_ip "$type")" -t 2 -R) from it"
+	# Two queues have two rings each, and the console and xenstore a page each.
+	expect_ge "mapped grants" "$(grants_mapped "$(guest_id "$type")")" 4
+done
+expect_eq "a long answer" "$(guest_run pv 'seq 1 20000' | sha256sum)" "$(seq 1 20000 | sha256sum)"
+status=0
+guest_run pv 'exit 7' || status=$?
+expect_eq "the status of a command in the guest" $status 7
+guest_start pv slow 'sleep 2; echo done'
+expect_eq "a command in the guest's background" "$(guest_finish pv slow 10)" "done"
+lsevtchn 0
+leftovers
+guest_destroy pv
+guest_destroy pvh

@@ -1,0 +1,75 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# SIGKILL of the daemon five times under TCP streams both ways, restarted each
+# time: the streams go on, the guest's kernel log says nothing, nothing in the
+# store changes, and the tap stays where it is.
+# lab: needs xenvifd
+# lab: timeout 500
+. /mnt/tests/lib.sh
+
+# Of the streams, in seconds: under emulation one kill and what is looked at take ten.
+LENGTH=120
+
+# told: what the store says of the guest's vif, both ends.
+told() {
+	xenstore-ls -f "$(guest_backend g)"
+	xenstore-ls -f "$(guest_frontend g)"
+}
+# seat: what the bridge and the rest of the host know the tap by.
+seat() {
+	local dev
+	dev=/sys/class/net/$(guest_vif g)
+	echo "ifindex $(cat "$dev/ifindex") port $(cat "$dev/brport/port_no") of $(basename "$(readlink "$dev/master")")" \
+		"address $(cat "$dev/address") mtu $(cat "$dev/mtu")"
+}
+carried() { cat "/sys/class/net/$(guest_vif g)/statistics/$1"; }
+# carries_more RX TX: a good deal more than these bytes, both ways.
+carries_more() { [ "$(carried rx_bytes)" -gt $(($1 + 1000000)) ] && [ "$(carried tx_bytes)" -gt $(($2 + 1000000)) ]; }
+
+start_daemon
+bridge_up
+guest_create g vcpus=2
+wait_for 10 "the vif to connect" vif_connected g
+ping_clean "$(guest_ip g)" 1472
+
+xenstore-watch "$(guest_backend g)" "$(guest_frontend g)" > "$OUT/watch.txt" 2>&1 &
+watcher=$!
+wait_for 5 "the watch" test -s "$OUT/watch.txt"
+sleep 0.5
+watched=$(wc -l < "$OUT/watch.txt")
+told > "$STATE/told"
+seat > "$STATE/seat"
+guest_run g dmesg > "$STATE/dmesg"
+
+iperf3 -s -D -I "$STATE/iperf.pid"
+timeout $((LENGTH + 60)) iperf3 -c "$(guest_ip g)" -t "$LENGTH" -i 1 --forceflush > "$OUT/to-guest.txt" 2>&1 &
+to=$!
+guest_start g stream "iperf3 -c 10.77.0.1 -t $LENGTH -i 1 --forceflush"
+wait_for 10 "traffic" carries_more 0 0
+
+gaps=
+for i in 1 2 3 4 5; do
+	kill -0 $to 2> /dev/null || fail "the streams ended before SIGKILL $i: $(tail -1 "$OUT/to-guest.txt")"
+	kill_daemon
+	expect_eq "the tap while no daemon runs ($i)" "$(seat)" "$(cat "$STATE/seat")"
+	rx=$(carried rx_bytes) tx=$(carried tx_bytes) begin=$(date +%s%N)
+	start_daemon
+	wait_for 20 "both streams to go on after SIGKILL $i" carries_more "$rx" "$tx"
+	gaps+=" $((($(date +%s%N) - begin) / 1000000))"
+	expect_eq "the tap after restart $i" "$(seat)" "$(cat "$STATE/seat")"
+	sleep 2
+done
+figure "both streams carry again after (ms):$gaps"
+
+kill -0 $to 2> /dev/null || fail "the streams ended before the last look: $(tail -1 "$OUT/to-guest.txt")"
+wait $to || fail "the stream to the guest: $(tail -1 "$OUT/to-guest.txt")"
+guest_finish g stream $((LENGTH + 60)) > "$OUT/from-guest.txt" || fail "the stream from the guest: $(tail -1 "$OUT/from-guest.txt")"
+figure "$LENGTH s with five restarts: $(awk '/receiver/ { print $7, $8 }' "$OUT/to-guest.txt") to the guest, $(awk '/receiver/ { print $7, $8 }' "$OUT/from-guest.txt") from it"
+
+expect_eq "new lines in the guest's kernel log" "$(guest_run g dmesg | diff "$STATE/dmesg" - | sed -n 's/^> //p' | paste -sd'|')" ''
+told | diff "$STATE/told" - > "$OUT/store.diff" || fail "the store changed: $(grep '^[<>]' "$OUT/store.diff" | paste -sd' ')"
+expect_eq "writes seen in the store" "$(tail -n +$((watched + 1)) "$OUT/watch.txt" | paste -sd' ')" ''
+kill $watcher
+wait $watcher 2> /dev/null || true
+kill "$(cat "$STATE/iperf.pid")"
+ping_clean "$(guest_ip g)" 60000

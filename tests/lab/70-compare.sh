@@ -1,0 +1,52 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The kernel's xen-netback and xenvifd in the same boot, on a clock that counts
+# instructions: TCP throughput each way and the round-trip rate reach 0.8 of
+# the kernel's.
+# lab: icount
+# lab: by name
+# lab: timeout 900
+. /mnt/tests/lib.sh
+
+ROUNDS=3 LEAST=80 # percent
+
+median() { sort -n "$1" | awk '{ v[NR] = $1 } END { print int((v[int((NR + 1) / 2)] + v[int(NR / 2) + 1]) / 2) }'; }
+
+round_trips() { # a second
+	sockperf ping-pong --tcp -i "$1" -p 11111 -t 2 > "$STATE/sockperf" 2>&1 || fail "sockperf: $(tail -1 "$STATE/sockperf")"
+	sed -n 's/.*\[Valid Duration\] RunTime=\([0-9.]*\) sec;.*ReceivedMessages=\([0-9]*\).*/\1 \2/p' "$STATE/sockperf" | awk '{ print int($2 / $1) }'
+}
+
+# measure WHO: one guest, all three, ROUNDS times.
+measure() {
+	local round ip
+	guest_create g vcpus=2
+	wait_for 20 "the vif to connect" vif_connected g
+	ip=$(guest_ip g)
+	guest_run g "(sockperf server --tcp -p 11111 > /tmp/sockperf.log 2>&1 < /dev/null) &"
+	ping_clean "$ip" 1472 3
+	for ((round = 0; round < ROUNDS; round++)); do
+		iperf "$ip" -t 2 -O 1 >> "$STATE/$1.to_guest"
+		iperf "$ip" -t 2 -O 1 -R >> "$STATE/$1.from_guest"
+		round_trips "$ip" >> "$STATE/$1.round_trips"
+		step "$1: $(tail -qn1 "$STATE/$1.to_guest" "$STATE/$1.from_guest" "$STATE/$1.round_trips" | paste -sd' ')"
+	done
+	guest_destroy g
+}
+
+bridge_up
+rm -f "$STATE"/*.{to_guest,from_guest,round_trips}
+kernel_netback
+measure kernel
+kernel_netback_stop
+start_backend
+measure tried
+
+low=
+for what in to_guest from_guest round_trips; do
+	kernel=$(median "$STATE/kernel.$what") tried=$(median "$STATE/tried.$what")
+	percent=$((tried * 100 / kernel))
+	figure "$what: $BACKEND $tried, kernel $kernel: $percent %"
+	[ $percent -ge $LEAST ] || low+=" $what $percent %"
+done
+[ -z "$low" ] || fail "below $LEAST % of the kernel's:$low"

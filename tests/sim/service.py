@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The daemon under a service manager: what it tells it, what it leaves with it and finds again."""
+import json
+import os
+import signal
+import time
+
+from kit import (PATIENCE, address_of, bridge_addresses, check, connected, queues, same, show, test,
+                 until)
+from manager import ServiceManager
+from restart import EVERY, port
+from traffic import TcpLoad, UdpStream, ping
+
+QUEUES = "8"
+
+
+def carrier_changes(host, name):
+    return int(host.run(["cat", f"/sys/class/net/{name}/carrier_changes"]))
+
+
+def counters(vif):
+    return {(q["queue"], way, name): n for q in queues(vif) for way in ("from_guest", "to_guest")
+            for name, n in q[way].items()}
+
+
+@test(cost=3)
+def kept_and_forgotten(host):
+    """A vif's tap is kept while there is the vif, each queue under its name, and the state."""
+    manager = ServiceManager(host)
+    daemon = manager.start("--max-queues", "2")
+    check("STATUS=0 vifs, 0 queues" in manager.said, manager.said)
+    same(manager.names(), ["state"], "what is kept")
+    bridge_addresses(host)
+    vif, guest = connected(host, 1, queues=2)
+    same(manager.names(), ["state", "vif1.0-q0", "vif1.0-q1"], "what is kept")
+    same(guest.terminate(20 * PATIENCE), 0, "the guest's end")
+    vif.unplug(20 * PATIENCE)
+    until(lambda: manager.names() == ["state"], 10 * PATIENCE, "the tap to be let go")
+    check(not os.path.exists(f"/sys/class/net/{vif.name}"), "the tap is still there")
+    until(lambda: vif.name not in host.run(["ip", "-o", "link"]), 5 * PATIENCE, "the tap to go")
+    same(daemon.terminate(), 0, "the daemon's end")
+    check("STOPPING=1" in manager.said, manager.said)
+    manager.start("--max-queues", "2")
+
+
+def restarted(host, number):
+    """Under load: the carrier never goes, the counters go on; a planned restart loses nothing."""
+    bridge_addresses(host)
+    manager = ServiceManager(host)
+    daemon = manager.start("--max-queues", QUEUES, watchdog=0.4)
+    vif, guest = connected(host, 1, queues=2)
+    load = TcpLoad(host.netns, guest.netns, "10.0.0.1", flows=2, timeout=60 * PATIENCE)
+    load.wait_progress(20 * PATIENCE)
+    load.stop()
+    inward = UdpStream(guest.netns, host.netns, "10.0.0.1", EVERY)
+    outward = UdpStream(host.netns, guest.netns, address_of(vif), EVERY)
+    inward.wait_progress()
+    before, changes, kept = port(host, vif.name), carrier_changes(host, vif.name), manager.names()
+    gaps = []
+    for _ in range(4):
+        time.sleep(0.6)  # a look of the watchdog, at least
+        counted = counters(vif)
+        begin = time.monotonic()
+        daemon.process.signal(number)
+        daemon.process.wait(20 * PATIENCE)
+        manager.start("--max-queues", QUEUES, watchdog=0.4)
+        gaps.append(time.monotonic() - begin)
+        check("STATUS=1 vifs, 2 queues" in manager.said, manager.said)
+        check("tap kept" in daemon.log, daemon.log)
+        inward.wait_progress()
+        outward.wait_progress()
+        now = counters(vif)
+        if number == signal.SIGTERM:
+            behind = {key: (n, now[key]) for key, n in counted.items() if now[key] < n}
+            same(behind, {}, "counters that went back")
+        else:  # as they were at the last look
+            behind = {key: (n, now[key]) for key, n in counted.items() if now[key] < 0.3 * n}
+            same(behind, {}, "counters that went back far")
+            check(max(counted.values()) > 1000000, f"counters: {counted}")
+    same(carrier_changes(host, vif.name), changes, "changes of the carrier")
+    same(port(host, vif.name), before, "what the bridge knows of the tap")
+    same(manager.names(), kept, "what is kept")
+    print("without a daemon: " + ", ".join(f"{1000 * gap:.0f} ms" for gap in gaps))
+    for name, stream in (("from the guest", inward), ("to the guest", outward)):
+        sent, lost, twice, wrong = stream.stop()
+        print(f"{name}: {sent} sent, {lost} lost, {twice} twice")
+        same(wrong, 0, f"datagrams {name} with other bytes than were sent")
+        if number == signal.SIGTERM and max(gaps) < 200 * EVERY:  # else the ring may overflow
+            same((lost, twice), (0, 0), f"datagrams {name} lost, and come twice")
+        else:
+            check(lost + twice <= 4 * 64 + sum(gaps) / EVERY, f"{name}: {lost} lost, {twice} twice")
+
+
+test("restart", brief=True, cost=8, number=signal.SIGTERM)(restarted)
+test("killed", cost=8, number=signal.SIGKILL)(restarted)
+
+
+@test(cost=4)
+def kept_things_are_no_good(host):
+    """Descriptors that are another's, too few or nothing's, and damaged state: nobody is harmed."""
+    bridge_addresses(host)
+    manager = ServiceManager(host)
+    daemon = manager.start("--max-queues", "4")
+    vif, guest = connected(host, 1, queues=4)
+    same(ping(guest.netns, "10.0.0.1"), 3, "pings")
+    state = os.fdopen(os.dup(manager.fd("state")), "r+b", buffering=0)
+    for number, text in enumerate((b"", b"{", b'{"version": 99, "queues": []}',
+                                   b'{"version": 1, "queues": 7}', b"\0" * 100000)):
+        daemon.terminate()
+        saved = json.loads(os.pread(state.fileno(), 1 << 20, 0))
+        same((saved["version"], len(saved["queues"])), (1, 4), "what was saved")
+        os.ftruncate(state.fileno(), 0)
+        os.pwrite(state.fileno(), text, 0)
+        if number == 1:  # one of the queues is missing
+            manager._take(["FDSTOREREMOVE=1", "FDNAME=vif1.0-q2"], [])
+        if number == 2:  # one is no tap at all
+            manager._take(["FDSTOREREMOVE=1", "FDNAME=vif1.0-q0"], [])
+            manager._take(["FDSTORE=1", "FDNAME=vif1.0-q0"], [os.open("/dev/null", os.O_RDWR)])
+        if number == 3:  # there is something of a vif that went
+            manager._take(["FDSTORE=1", "FDNAME=vif9.0-q0"], [os.open("/dev/null", os.O_RDWR)])
+        manager.start("--max-queues", "4")
+        until(lambda: len(show(vif)["queues"]) == 4, 10 * PATIENCE, "the queues to be back")
+        same(ping(guest.netns, "10.0.0.1"), 3, f"pings after {number}")
+        check(("tap kept" in daemon.log) == (number not in (1, 2)), daemon.log)
+        good = text in (b"", b'{"version": 1, "queues": 7}')
+        check(("the counters begin anew" in daemon.log) != good, daemon.log)
+        names = ["state"] + [f"vif1.0-q{i}" for i in range(4)]
+        until(lambda: manager.names() == names, 5, f"{names} to be kept, not {manager.names()}")
+    same(guest.running(), True, "the guest runs")
+
+
+@test(cost=3)
+def reload(host):
+    """SIGHUP reads the settings again, all or nothing, and says so to the service manager."""
+    path = os.path.join(host.directory, "conf")
+
+    def write(text):
+        with open(path, "w") as file:
+            file.write(text)
+
+    write("[global]\nmax-queues = 1\n")
+    manager = ServiceManager(host)
+    daemon = manager.start("--config", path)
+    bridge_addresses(host)
+    vif, guest = connected(host, 1, queues=4)
+    same(len(queues(vif)), 1, "queues")
+    write("[global]\nmax-queues = 3\nlog-level = debug\ncontrol = /elsewhere\n")
+    manager.said.clear()
+    daemon.process.signal(signal.SIGHUP)
+    until(lambda: "READY=1" in manager.said, 5 * PATIENCE, "READY=1")
+    same([s for s in manager.said if "=" in s][:2], ["RELOADING=1", "READY=1"], "said")
+    check("settings read again: up to 3 queues" in daemon.log, daemon.log)
+    other, _ = connected(host, 2, queues=4)
+    same((len(queues(other)), len(queues(vif))), (3, 1), "queues of a new vif and of the old")
+    write("[global]\nmax-queues = many\n")
+    daemon.process.signal(signal.SIGHUP)
+    until(lambda: "settings not read again" in daemon.log, 5 * PATIENCE, "the complaint")
+    check("conf:2: error: max-queues = many" in daemon.log, daemon.log)
+    third, _ = connected(host, 3, queues=4)
+    same(len(queues(third)), 3, "queues after a bad file")
+    same(ping(guest.netns, "10.0.0.1"), 3, "pings")
+
+
+@test(cost=4)
+def watchdog(host):
+    """It is fed while all move, and no longer when a worker does not come back from a call."""
+    bridge_addresses(host)
+    manager = ServiceManager(host)
+    daemon = manager.start("--max-queues", "1", watchdog=0.5)
+    vif, guest = connected(host, 1)
+    same(ping(guest.netns, "10.0.0.1"), 3, "pings")
+    manager.said.clear()
+    time.sleep(1.2 * PATIENCE)
+    check(manager.said.count("WATCHDOG=1") >= 3, manager.said)
+    host.fault("grant_copy", hang=20)
+    ping(guest.netns, "10.0.0.1", count=1)
+    until(lambda: "does not come back from a call" in daemon.log, 5 * PATIENCE, "the complaint")
+    manager.said.clear()
+    time.sleep(0.7)
+    same(manager.said.count("WATCHDOG=1"), 0, "feedings")
+    daemon.kill()  # as the service manager does
+    manager.start("--max-queues", "1")
+    until(lambda: ping(guest.netns, "10.0.0.1", count=1) == 1, 20 * PATIENCE, "a ping")

@@ -1,0 +1,769 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""vifctl's verbs: what each shows and does, for people and programs, and who may use it."""
+import contextlib
+import json
+import os
+import pty
+import re
+import select
+import shutil
+import socket
+import subprocess
+import time
+
+from hostile import hostile
+from kit import (PATIENCE, SANITIZED, Background, Frontend, ask, bridge_addresses, check, connected,
+                 names_in_stats, queues, same, show, start, test, total, until)
+from simhost import ROOT
+from stall import TIMEOUT_MS, start_with_timeout
+from tools import run
+from traffic import flood, ping
+
+READING = {"show": [], "list": [], "stats": [], "queues": [], "rings": [], "explain": ["vif1.0"],
+           "log": [], "metrics": [], "dump": [], "list-commands": []}
+NOBODY = 65534
+
+
+def vifctl(host, *args, status=0, **more):
+    """What vifctl prints. It is to end with this status, and complain only if that is not 0."""
+    got, out, err = run(host, "vifctl", "--control", host.daemon.control, *args, **more)
+    same(got, status, f"status of vifctl {args}: {out}{err}")
+    check(bool(err) == (status != 0), f"vifctl {args} complains: {err!r}")
+    return out if status == 0 else err
+
+
+def in_json(host, *args):
+    document = json.loads(vifctl(host, *args, "--json"))
+    same(document["schema"], 1, f"schema of {args}")
+    return document
+
+
+def causes(host, name):
+    """{cause: text} of explain; text and JSON agree, and each says what to do."""
+    for _ in range(10):  # things go on between two looks, and counters all the time
+        answer = in_json(host, "explain", name)
+        text = vifctl(host, "explain", name)
+        wanted = [re.sub(r"\d+", "N", c[key]) for c in answer["causes"] for key in ("text", "do")]
+        if all(words and words in re.sub(r"\d+", "N", text) for words in wanted):
+            break
+    else:
+        check(False, f"as JSON {wanted}, as text {text}")
+    same([p["who"] for p in answer["parties"]],
+         ["toolstack", "hotplug script", "backend", "frontend", "tap", "xen-netback"], "parties")
+    return {cause["cause"]: cause["text"] for cause in answer["causes"]}
+
+
+def has_cause(host, name, cause, words, timeout=10):
+    found = {}
+
+    def there():
+        found.clear()
+        found.update(causes(host, name))
+        return cause in found
+
+    try:
+        until(there, timeout * PATIENCE, cause, 0.1)
+    except TimeoutError:
+        check(False, f"explain {name} finds {found}, and not {cause}")
+    check(words in found[cause], f"{cause}: {found[cause]!r}, wanted {words!r}")
+    return found
+
+
+def one_vif(host, queues=2):
+    bridge_addresses(host)
+    start(host)
+    return connected(host, 1, queues=queues)
+
+
+@test(cost=4)
+def reading(host):
+    """list, stats, queues, dump: all of it is what show says."""
+    vif, guest = one_vif(host)
+    waiting = host.domain(2).vif().plug(bridge="xenbr0")
+    waiting.wait_backend("2")
+    same(ping(guest.netns, "10.0.0.1", count=5), 5, "pings")
+    for name, args in READING.items():
+        in_json(host, name, *args)
+    listed = in_json(host, "list")["vifs"]
+    same([tuple(v[k] for k in ("name", "domid", "state", "queues", "tap")) for v in listed],
+         [("vif1.0", 1, "Connected", 2, "vif1.0"), ("vif2.0", 2, "InitWait", 0, "vif2.0")], "list")
+    lines = vifctl(host, "list").splitlines()
+    same([line.split()[:4] for line in lines[1:]],
+         [["vif1.0", "1", "Connected", "2"], ["vif2.0", "2", "InitWait", "0"]], "list as text")
+    check(listed[1]["reason"] in lines[2] and lines[1].endswith(" -"), lines)
+    names = names_in_stats()
+    stats = in_json(host, "stats", "vif1.0")["vifs"]
+    same(len(stats), 1, "vifs that were named")
+    same(sorted(stats[0]["from_guest"]), sorted(names["from_guest"]), "counters")
+    check(5 <= stats[0]["to_guest"]["packets"] <= total(vif, "to_guest", "packets"), stats)
+    check(re.search(r"^vif1\.0 +from guest +\d+ ", vifctl(host, "stats"), re.M), "stats as text")
+    each = in_json(host, "queues")["vifs"]
+    same([len(v["queues"]) for v in each], [2, 0], "queues")
+    same(set(each[0]["queues"][0]), {"queue", "from_guest", "to_guest", *names["queue"]}, "a queue")
+    text = vifctl(host, "queues")
+    check("vif2.0:\n  no queues" in text and "queue 1)" in text, text)
+
+
+@test(cost=3)
+def dump(host):
+    """dump: a line a vif, the columns that the man page names, in that order."""
+    vif, _ = one_vif(host)
+    host.domain(2).vif().plug(bridge="xenbr0").wait_backend("2")
+    document = in_json(host, "dump")
+    with open(os.path.join(ROOT, "src/vifctl/vifctl.8")) as page:
+        section = re.search(r"\.SS dump\n.*?\.PP\n(.*?)\n\.S", page.read(), re.S).group(1)
+    same(re.findall(r"^\.B(?:R)? (\w+)", section, re.M), document["columns"], "the man page's columns")
+    lines = vifctl(host, "dump").splitlines()
+    same([len(line.split("\t")) for line in lines], [len(document["columns"])] * 2, "columns")
+    row = dict(zip(document["columns"], lines[0].split("\t")))
+    same((row["name"], row["domid"], row["state"], row["mac"], row["tap"], row["carrier"],
+          row["queues"], row["reason"]),
+         ("vif1.0", "1", "Connected", vif.mac, "vif1.0", "on", "2", "-"), "the first vif")
+    check("waiting for" in lines[1].split("\t")[-1], lines[1])
+    check("" not in "\t".join(lines).split("\t"), "an empty column")
+
+
+@test(cost=4)
+def watch(host):
+    """stats -w: per second, of both directions; a reconnection does not make it negative."""
+    vif, guest = one_vif(host)
+    command = host.command([host.program("vifctl"), "--control", host.daemon.control, "stats",
+                            "-w", "0.3", "--json", "vif1.0"], 0, host.netns)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as watching:
+        try:
+            first = json.loads(watching.stdout.readline())
+            check(0.25 < first["seconds"] < 1 * PATIENCE, f"seconds: {first}")
+            pings = guest.start("ping", ["ping", "-i", "0.01", "-q", "10.0.0.1"])
+            rates = {}
+
+            def moving():
+                rates.update(json.loads(watching.stdout.readline())["vifs"][0])
+                return all(rates[way]["packets"] > 15 / PATIENCE and
+                           rates[way]["bytes"] > 1000 / PATIENCE
+                           for way in ("from_guest", "to_guest"))
+
+            until(moving, 10 * PATIENCE, "the pings to be seen")
+            check(rates["from_guest"]["packets"] < 250, f"more than there are: {rates}")
+            pings.kill()
+            guest.terminate(30 * PATIENCE)
+            vif.guest(queues=2)
+            until(lambda: json.loads(watching.stdout.readline())["vifs"][0]["queues"] == 2,
+                  20 * PATIENCE, "the next connection")
+            for _ in range(3):
+                now = json.loads(watching.stdout.readline())["vifs"][0]
+                check(all(rate >= 0 for way in ("from_guest", "to_guest")
+                          for rate in now[way].values()), f"negative: {now}")
+        finally:
+            watching.kill()
+    text = b""
+    command.remove("--json")
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as watching:
+        while text.count(b"vif1.0") < 3:
+            text += watching.stdout.readline()
+        watching.stdout.close()  # as head(1) does: it ends by itself
+        watching.wait(20 * PATIENCE)
+    check(text.count(b"per second") == 3 and b"\033" not in text, text)
+    for wrong in (["stats", "-w", "0"], ["stats", "-w", "x"], ["stats", "-w", "1x"],
+                  ["list", "-w", "1"], ["-w", "nan", "stats"]):
+        vifctl(host, *wrong, status=2)
+
+
+def ring(host, way, queue=0, name="vif1.0"):
+    return in_json(host, "rings", name)["vifs"][0]["queues"][queue][way]
+
+
+def at_rest(vif, queue):
+    """Whether a connected queue's rings are as they must be while nothing moves."""
+    counted = queues(vif)[queue]["from_guest"]["packets"]
+    tx, rx = (ring(vif.host, way, queue) for way in ("from_guest", "to_guest"))
+    print(counted, tx, rx)
+    return (tx["says"] == "waits for the guest to send" and
+            rx["says"] == "waits for a frame from the network" and
+            tx["req_prod"] == tx["fetched"] == tx["taken"] == tx["rsp_prod"] >= counted > 0 and
+            tx["req_event"] > tx["req_prod"] and tx["room"] == 256 and
+            rx["taken"] == rx["rsp_prod"] and rx["req_prod"] - rx["taken"] == rx["room"] and
+            rx["room"] >= rx["room_wanted"] > 0)
+
+
+@test(cost=4)
+def rings(host):
+    """rings: the indices of both rings, and who waits for whom."""
+    bridge_addresses(host)
+    start(host)
+    vif = host.domain(1).vif().add(bridge="xenbr0")
+    front = Frontend(vif, vif.parts())
+    front.connect()
+    vif.wait_backend("4", 10 * PATIENCE)
+    until(lambda: "has posted no buffers" in ring(host, "to_guest")["says"], 5 * PATIENCE,
+          "the empty ring to be noticed")
+    same({k: v for k, v in ring(host, "from_guest").items() if k != "req_event"},
+         {"req_prod": 0, "rsp_prod": 0, "rsp_event": 1, "fetched": 0, "taken": 0, "unused": 0,
+          "room": 256, "says": "waits for the guest to send"}, "an unused ring from the guest")
+    same(ring(host, "to_guest")["room"], 0, "buffers")
+    has_cause(host, "vif1.0", "guest-slow", "queue 0: the guest has posted no buffers")
+    front.rewind()
+    same(in_json(host, "rings")["vifs"], [{"name": "vif1.0", "queues": []}], "without a connection")
+    check("no rings" in vifctl(host, "rings"), "rings as text")
+    guest = vif.guest(queues=2)
+    vif.wait_connected(20 * PATIENCE)
+    guest.address("10.0.1.2/16")
+    same(ping(guest.netns, "10.0.0.1", count=5), 5, "pings")
+    for q in range(2):
+        until(lambda q=q: at_rest(vif, q), 5 * PATIENCE, f"queue {q} to be at rest")
+    text = vifctl(host, "rings", "vif1.0")
+    check(text.count("waits for the guest to send") == 2 and "responses" in text, text)
+
+
+@test(cost=7)
+def starved(host):
+    """rings and explain tell of a guest that posts too few buffers."""
+    start_with_timeout(host)
+    vif = host.domain(1).vif().add(bridge="xenbr0")
+    hostile(vif, f"one-rx-slot:{6 * PATIENCE}")
+    vif.wait_connected(20 * PATIENCE)
+    flood(host.netns, "xenbr0", vif.mac, 2 * TIMEOUT_MS / 1000)
+    until(lambda: total(vif, "to_guest", "drop_stalled") > 0, 10 * PATIENCE, "drops")
+    has_cause(host, "vif1.0", "guest-takes-nothing", "frames for it are dropped")
+    seen = ring(host, "to_guest")
+    check(seen["drops"] and seen["room"] < seen["room_wanted"], seen)
+    check("waits for the guest to post buffers: it has 1, a frame may take" in seen["says"], seen)
+
+
+@test(cost=3, brief=True)
+def kick(host):
+    """kick: notifies the guest's queues, each or one, and the worker goes a round."""
+    vif, guest = one_vif(host)
+
+    def kicked(*args):
+        before = queues(vif)
+        out = vifctl(host, "kick", "vif1.0", *args)
+        until(lambda: any(now["wakeups"] > old["wakeups"] for now, old in zip(queues(vif), before)),
+              5 * PATIENCE, "a worker to wake")
+        return out
+
+    same(kicked(), "vif1.0: 2 queues kicked\n", "kick")
+    same(kicked("1"), "vif1.0: 1 queue kicked\n", "kick of a queue")
+    for _ in range(200):
+        ask(host, '{"verb": "kick", "vif": "vif1.0"}')
+    same(ping(guest.netns, "10.0.0.1", count=5), 5, "pings after so many kicks")
+    check("queues 0 to 1" in vifctl(host, "kick", "vif1.0", "2", status=1), "a wrong queue")
+    for wrong in (["kick"], ["kick", "vif1.0", "-1"], ["kick", "vif1.0", "x"],
+                  ["kick", "vif1.0", ""], ["kick", "vif1.0", "1", "2"]):
+        vifctl(host, *wrong, status=2)
+    for wrong in ("-1", "2", "1.5", '"0"', "null", "4294967296"):
+        answer = ask(host, f'{{"verb": "kick", "vif": "vif1.0", "queue": {wrong}}}')
+        check("queues 0 to 1" in answer.get("error", ""), f"queue {wrong}: {answer}")
+    guest.terminate(30 * PATIENCE)
+    check("no queues" in vifctl(host, "kick", "vif1.0", status=1), "without a connection")
+
+
+KICKED = """
+import ctypes, os, select, sys
+lib = ctypes.CDLL(os.environ["LD_PRELOAD"].split(":")[-1])
+lib.xengntshr_open.restype = lib.xengntshr_share_pages.restype = ctypes.c_void_p
+lib.xenevtchn_open.restype = ctypes.c_void_p
+refs = (ctypes.c_uint32 * 2)()
+at = lib.xengntshr_share_pages(ctypes.c_void_p(lib.xengntshr_open(None, 0)), 0, 2, refs, 1)
+for page in range(2):
+    ctypes.memmove(at + page * 4096, bytes([0, 0, 0, 0, 1, 0, 0, 0] * 2), 16)
+evtchn = ctypes.c_void_p(lib.xenevtchn_open(None, 0))
+ports = [lib.xenevtchn_bind_unbound_port(evtchn, 0) for _ in range(2)]
+print(*refs, *ports, flush=True)
+while True:
+    select.select([lib.xenevtchn_fd(evtchn)], [], [])
+    port = lib.xenevtchn_pending(evtchn)
+    if port in ports:
+        print("event", ports.index(port), flush=True)
+        lib.xenevtchn_unmask(evtchn, port)
+"""
+
+
+class Ears:
+    """A frontend's pages and ports, and what events come there (.log). As simhost's Parts."""
+
+    def __init__(self, host, domid):
+        self.process = host.spawn("ears", ["python3", "-c", KICKED], domid, None)
+        line = until(lambda: self.process.log.splitlines()[:1], 10 * PATIENCE, "pages and ports")
+        numbers = [int(n) for n in line[0].split()]
+        self.refs, self.ports = numbers[:2], numbers[2:]
+
+    def events(self):
+        return [self.process.log.count(f"event {n}\n") for n in (0, 1)]
+
+
+@test(cost=2)
+def kick_is_heard(host):
+    """A kicked queue's guest gets an event on both channels, though nothing moved."""
+    start(host)
+    vif = host.domain(1).vif().add(bridge="xenbr0")
+    ears = Ears(host, 1)
+    Frontend(vif, ears).connect()
+    vif.wait_backend("4", 10 * PATIENCE)
+    until(lambda: min(ears.events()) > 0, 5 * PATIENCE, "the events of the connection")
+    time.sleep(0.2)
+    before = ears.events()
+    vifctl(host, "kick", "vif1.0")
+    until(lambda: [a - b for a, b in zip(ears.events(), before)] == [1, 1], 5 * PATIENCE,
+          "an event on each")
+
+
+def link(host, name):
+    out = subprocess.run(["ip", "-j", "-n", host.netns, "link", "show", "dev", name], text=True,
+                         capture_output=True, check=True).stdout
+    return json.loads(out)[0]
+
+
+@test(cost=4)
+def carrier(host):
+    """carrier: off, on and auto, through a reconnection; forgotten with the daemon."""
+    vif, guest = one_vif(host)
+
+    def has_carrier():
+        return "NO-CARRIER" not in link(host, vif.name)["flags"]
+
+    check(has_carrier(), "a connected vif has no carrier")
+    check("is off" in vifctl(host, "carrier", "vif1.0", "off"), "carrier off")
+    check(not has_carrier(), "it is still there")
+    same((show(vif)["tap"]["carrier"], show(vif)["tap"]["carrier_set"]), (False, "off"), "in JSON")
+    check("carrier set off" in vifctl(host), "show does not say it")
+    has_cause(host, "vif1.0", "carrier-off", "administrator")
+    guest.terminate(30 * PATIENCE)
+    guest = vif.guest(queues=2)
+    vif.wait_connected(20 * PATIENCE)
+    check(not has_carrier(), "a reconnection has switched it on")
+    vifctl(host, "carrier", "vif1.0", "auto")
+    check(has_carrier(), "auto, and connected")
+    vifctl(host, "carrier", "vif1.0", "on")
+    guest.terminate(30 * PATIENCE)
+    vif.wait_backend("6", 10 * PATIENCE)
+    check(has_carrier(), "on, and not connected")
+    vifctl(host, "carrier", "vif1.0", "auto")
+    check(not has_carrier(), "auto, and not connected")
+    vif.guest()
+    vif.wait_connected(20 * PATIENCE)
+    vifctl(host, "carrier", "vif1.0", "off")
+    host.daemon.restart("--max-queues", "8")
+    until(lambda: (show(vif) or {}).get("state") == "Connected", 10 * PATIENCE, "the vif")
+    check(has_carrier(), "a daemon that was told nothing keeps it off")
+    same(show(vif)["tap"]["carrier_set"], "auto", "after a restart")
+    for wrong in (["carrier", "vif1.0"], ["carrier", "vif1.0", "up"], ["carrier", "vif1.0", "ON"]):
+        vifctl(host, *wrong, status=2)
+    answer = ask(host, '{"verb": "carrier", "vif": "vif1.0", "value": "up"}')
+    check("on, off or auto" in answer["error"], answer)
+
+
+@test(cost=2)
+def log(host):
+    """log: shows the level, and sets it for what comes."""
+    start(host)
+    same(vifctl(host, "log"), "info\n", "the level")
+    same(vifctl(host, "log", "debug"), "debug\n", "the level that was set")
+    vif = host.domain(1).vif().add(bridge="xenbr0")
+    until(lambda: " debug: vif1.0: " in host.daemon.log, 5 * PATIENCE, "a line of debug")
+    same(in_json(host, "log", "error")["level"], "error", "the level in JSON")
+    size = len(host.daemon.log)
+    check(vif.unplug(10 * PATIENCE), "it did not close")
+    time.sleep(0.2)
+    same(host.daemon.log[size:], "", "the log at level error")
+    vifctl(host, "log", "loud", status=2)
+    check("log level" in ask(host, '{"verb": "log", "value": 7}')["error"], "a level of 7")
+
+
+@test(cost=4)
+def drain(host):
+    """drain: Closing, then Closed, and so it stays until the frontend connects again."""
+    bridge_addresses(host)
+    start(host)
+    vif = host.domain(1).vif().add(bridge="xenbr0")
+    front = Frontend(vif, vif.parts())
+    error = vifctl(host, "drain", "vif1.0", status=1)
+    check("InitWait" in error and "nothing is to be drained" in error, error)
+    front.connect()
+    vif.wait_backend("4", 10 * PATIENCE)
+    error = vifctl(host, "-t", "1", "drain", "vif1.0", status=1)  # it does not follow
+    check("has not closed yet; its state is Connected" in error, error)
+    same(vif.backend("state"), "5", "its state")
+    has_cause(host, "vif1.0", "frontend-does-not-close", "still Connected")
+    front.state(6)
+    vif.wait_backend("6", 10 * PATIENCE)
+    time.sleep(0.3)
+    same((vif.states(), vif.error()), (("6", "6"), None), "states, and no error node")
+    same(list(causes(host, "vif1.0")), ["drained"], "causes")
+    check("vifctl drain" in show(vif)["reason"], show(vif)["reason"])
+    front.state(1)
+    vif.wait_backend("2", 10 * PATIENCE)
+    check("drain" not in show(vif)["reason"], show(vif)["reason"])
+    guest = vif.guest()
+    vif.wait_connected(20 * PATIENCE)
+    guest.address("10.0.1.2/16")
+    same(ping(guest.netns, "10.0.0.1"), 3, "pings after it connected again")
+    same(vifctl(host, "drain", "vif1.0"), "vif1.0: Closed\n", "drain, and a guest that follows")
+    same(vif.backend("state"), "6", "its state")
+
+
+# metrics
+
+SAMPLE = re.compile(r'([a-z_]+)\{((?:[a-z_]+="[^"\\\n]*",?)*)\} (\d+)')
+FIRST = {"domid": r"\d+", "vif": r"vif\d+\.\d+", "queue": r"\d+",
+         "direction": "from_guest|to_guest", "version": r"\d+\.\d+\.\d+"}
+
+
+def openmetrics(text):
+    """{family: {labels: value}} of an OpenMetrics text, read by the rules that concern it."""
+    check(text.endswith("# EOF\n") and text.count("# EOF") == 1, "it does not end with # EOF")
+    families, kind, name, helped = {}, None, None, False
+    for line in text.splitlines()[:-1]:
+        if line.startswith("# TYPE "):
+            name, kind = line[len("# TYPE "):].split(" ")
+            check(re.fullmatch(r"[a-z][a-z_]*", name), f"name of a family: {name}")
+            check(name not in families, f"family {name} is there twice, or not in one piece")
+            check(kind in ("counter", "gauge"), f"type {kind}")
+            check(not re.search(r"_(total|info|created|count|sum|bucket)$", name), name)
+            families[name], helped = {}, False
+        elif line.startswith("# HELP "):
+            whose, text_ = line[len("# HELP "):].split(" ", 1)
+            check(whose == name and not helped and not families[name] and text_, line)
+            check("\\" not in text_ and '"' not in text_, f"it would need an escape: {line}")
+            helped = True
+        else:
+            match = SAMPLE.fullmatch(line)
+            check(match, f"no sample: {line!r}")
+            suffix = {"counter": "_total", "gauge": ""}[kind]
+            same(match[1], name + suffix, "the sample's name")
+            labels = re.findall(r'([a-z_]+)="([^"]*)"', match[2])
+            same(len(dict(labels)), len(labels), f"labels of {line}")
+            for label, value in labels:
+                check(re.fullmatch(FIRST[label], value), line)
+            check(tuple(labels) not in families[name], f"twice: {line}")
+            families[name][tuple(labels)] = int(match[3])
+        check(helped or line.startswith("# TYPE "), f"no help before {line}")
+    return families
+
+
+@test(cost=4)
+def metrics(host):
+    """metrics: every counter of the one list, by the rules of OpenMetrics, and as show has them."""
+    same(set(openmetrics('# TYPE a counter\n# HELP a b\na_total{domid="1"} 1\n# EOF\n')), {"a"},
+         "the checker, on what is good")
+    for wrong in ('# TYPE a counter\n# HELP a b\na{domid="1"} 1\n# EOF\n', "# TYPE a counter\n",
+                  '# TYPE a counter\na_total{domid="1"} 1\n# EOF\n', "# EOF\n# EOF\n", "\n# EOF\n"):
+        with contextlib.suppress(AssertionError, KeyError, TypeError, AttributeError):
+            openmetrics(wrong)
+            raise RuntimeError(f"the checker takes {wrong!r}")
+    start(host)
+    openmetrics(vifctl(host, "metrics"))  # without vifs
+    bridge_addresses(host)
+    vif, guest = connected(host, 1, queues=2)
+    host.domain(2).vif(3).plug(bridge="xenbr0").wait_backend("2")
+    same(ping(guest.netns, "10.0.0.1", count=5), 5, "pings")
+    for netns, name in ((guest.netns, "eth0"), (host.netns, vif.name)):
+        host.ip("link", "set", "dev", name, "down", netns=netns)  # so that nothing moves
+    until(lambda: queues(vif) == (time.sleep(0.3), queues(vif))[1], 10 * PATIENCE, "quiet")
+    shown, text = queues(vif), vifctl(host, "metrics")
+    found = openmetrics(text)
+    wanted = {}
+    for q in shown:
+        first = (("domid", "1"), ("vif", "vif1.0"), ("queue", str(q["queue"])))
+        for way in ("from_guest", "to_guest"):
+            for name, value in q[way].items():
+                wanted.setdefault(f"xenvifd_{name}", {})[(*first, ("direction", way))] = value
+        for name in names_in_stats()["queue"]:
+            wanted.setdefault(f"xenvifd_{name}", {})[first] = q[name]
+    others = {"xenvifd_version", "xenvifd_connected", "xenvifd_queues"}
+    same(set(found) - set(wanted), others, "families that are no counters")
+    same({n: v for n, v in found.items() if n not in others}, wanted, "the counters")
+    same(found["xenvifd_connected"], {(("domid", "1"), ("vif", "vif1.0")): 1,
+                                      (("domid", "2"), ("vif", "vif2.3")): 0}, "connected")
+    check(in_json(host, "metrics")["text"] == text, "metrics in JSON are others")
+
+
+# explain
+
+@test(cost=4)
+def explain_setup(host):
+    """explain: the script that has not run, that failed; the bridge; the frontend that isn't there."""
+    start(host)
+    vif = host.domain(1).vif().plug(bridge="xenbr7")
+    vif.wait_backend("2")
+    seen = has_cause(host, "vif1.0", "hotplug-not-run", "/etc/xen/scripts/vif-bridge has not run")
+    same(list(seen), ["bridge-missing", "hotplug-not-run", "frontend-not-loaded"], "all causes")
+    check("no bridge xenbr7" in seen["bridge-missing"], seen)
+    check("it may be booting" in seen["frontend-not-loaded"], seen)
+    host.store.write(f"{vif.be}/hotplug-error", "ip link set vif1.0 master xenbr7 failed")
+    host.store.write(f"{vif.be}/hotplug-status", "error")
+    has_cause(host, "vif1.0", "hotplug-failed", "failed: ip link set vif1.0 master xenbr7 failed")
+    host.store.remove(f"{vif.be}/hotplug-error")
+    has_cause(host, "vif1.0", "hotplug-failed", "does not say why")
+    host.store.write(f"{vif.be}/hotplug-status", "maybe")
+    has_cause(host, "vif1.0", "hotplug-odd", '"maybe"')
+    host.bridge("xenbr7")
+    host.store.write(f"{vif.be}/hotplug-status", "connected")
+    seen = has_cause(host, "vif1.0", "not-in-bridge", "vif1.0 is in no bridge, and ought to be in "
+                                                      "xenbr7")
+    same(list(seen), ["not-in-bridge", "frontend-not-loaded", "tap-down"], "all causes")
+    host.store.write(f"{vif.be}/script", "/etc/xen/scripts/vif-route")
+    check("not-in-bridge" not in causes(host, "vif1.0"), "a routed vif wants no bridge")
+    host.store.write(f"{vif.fe}/state", "3")
+    has_cause(host, "vif1.0", "frontend-starts", "Initialised")
+    host.store.remove(f"{vif.fe}/state")
+    has_cause(host, "vif1.0", "frontend-absent", f"{vif.fe}/state")
+    host.store.write(f"{vif.be}/online", "0")
+    has_cause(host, "vif1.0", "going", "removing it")
+    stray = host.domain(2).vif()
+    stray.fe = "/local/domain/9/device/vif/0"
+    stray.plug(bridge="xenbr0")
+    has_cause(host, "vif2.0", "no-frontend-node", "does not name a directory of domain 2")
+
+
+@test(cost=4)
+def explain_connected(host):
+    """explain: nothing; a tap that is down, out of its bridge, and a bridge that is down."""
+    vif, guest = one_vif(host)
+    same(causes(host, "vif1.0"), {}, "causes of a good vif")
+    check("connected, and nothing is in the way" in vifctl(host, "explain", "vif1.0"), "as text")
+    host.ip("link", "set", "dev", vif.name, "nomaster")
+    same(list(has_cause(host, "vif1.0", "not-in-bridge", "xenbr0")), ["not-in-bridge"], "causes")
+    host.ip("link", "set", "dev", vif.name, "master", "xenbr0")
+    host.ip("link", "set", "dev", vif.name, "down")
+    same(list(has_cause(host, "vif1.0", "tap-down", vif.name)), ["tap-down"], "causes")
+    host.ip("link", "set", "dev", vif.name, "up")
+    host.ip("link", "set", "dev", "xenbr0", "down")
+    same(list(has_cause(host, "vif1.0", "bridge-down", "xenbr0")), ["bridge-down"], "causes")
+    host.ip("link", "set", "dev", "xenbr0", "up")
+    same(causes(host, "vif1.0"), {}, "causes once all is mended")
+    guest.terminate(30 * PATIENCE)
+    host.store.write(f"{vif.fe}/state", "6")
+    has_cause(host, "vif1.0", "frontend-closed", "has closed its interface")
+    check("there is no vif7.7" in vifctl(host, "explain", "vif7.7", status=1), "an unknown vif")
+    check("no \"vif\" is named" in ask(host, '{"verb": "explain"}')["error"], "no vif")
+
+
+@test(cost=5)
+def explain_refused(host):
+    """explain: a bad key, a reference to nothing, a rogue ring, a taken name, a removed tap."""
+    start(host)
+    domain = host.domain(1)
+    vifs = [domain.vif(n) for n in range(4)]
+    host.add_vifs(vifs, bridge="xenbr0")
+    parts = vifs[0].parts()
+    Frontend(vifs[0], parts).connect(**{"tx-ring-ref": "none"})
+    has_cause(host, "vif1.0", "bad-key", "tx-ring-ref")
+    Frontend(vifs[1], parts).connect(**{"tx-ring-ref": 0x3fffff00})
+    has_cause(host, "vif1.1", "not-attached", "can't map tx-ring-ref")
+    hostile(vifs[2], "tx-prod-ahead")
+    has_cause(host, "vif1.2", "rogue", "queue 0: TX ring: the request producer")
+    vifs[2].wait_backend("6", 10 * PATIENCE)  # the guest has followed
+    same(list(causes(host, "vif1.2")), ["rogue"], "all causes")
+    host.ip("link", "add", "vif2.0", "type", "bridge")
+    host.domain(2).vif().plug(bridge="xenbr0")
+    has_cause(host, "vif2.0", "tap-impossible", "can't make the tap vif2.0")
+    vifs[3].guest()
+    vifs[3].wait_connected(20 * PATIENCE)
+    host.ip("link", "del", "dev", "vif1.3")
+    has_cause(host, "vif1.3", "tap-removed", "the tap was removed")
+    host.daemon.restart("--max-queues", "8")
+    has_cause(host, "vif1.0", "reported-before", "tx-ring-ref")
+
+
+@test(cost=3)
+def explain_netback(host):
+    """explain: the kernel's backend is loaded; and it has the vif (in a sysfs of our own making)."""
+    script = os.path.join(host.directory, "with-netback")
+    with open(script, "w") as file:
+        file.write("mount -t tmpfs none /sys/module && mkdir /sys/module/xen_netback &&\n"
+                   "mount -t tmpfs none /sys/bus && mkdir -p /sys/bus/xen-backend/drivers/vif "
+                   "/sys/bus/xen-backend/devices/vif-1-0 &&\n"
+                   "ln -s ../../drivers/vif /sys/bus/xen-backend/devices/vif-1-0/driver &&\n"
+                   'exec "$@"\n')
+    # A vif that is here already stays here, though the module comes.
+    host.daemon.start()
+    held, guest = connected(host, 3)
+    # ip netns exec has given it mounts of its own
+    host.daemon.kill()
+    host.daemon.start(wrap=["sh", script])
+    until(lambda: len(queues(held)) == 1, 10 * PATIENCE, "the vif that was here before")
+    bridge_addresses(host)
+    same(ping(guest.netns, "10.0.0.1"), 3, "pings")
+    vifs = [host.domain(domid).vif().plug(bridge="xenbr0") for domid in (1, 2)]
+    for vif in vifs:
+        until(lambda: "served by the kernel" in (vif.show() or {}).get("reason", ""), 5 * PATIENCE,
+              "the vif to be left to the kernel")
+    host.store.write(f"{vifs[0].be}/state", "4")  # as the kernel does
+    time.sleep(0.5)
+    same([vif.backend("state") for vif in vifs], ["4", "1"], "states, which are not ours")
+    check("vif1.0" not in host.run(["ip", "-o", "link"]), "a tap was made")
+    seen = has_cause(host, "vif1.0", "netback-bound", "one backend at a time")
+    check("netback-loaded" not in seen, seen)
+    seen = has_cause(host, "vif2.0", "netback-loaded", "xen-netback is loaded")
+    check("netback-bound" not in seen, seen)
+    check(not os.path.exists("/sys/module/xen_netback"), "the machine's own sysfs was touched")
+
+
+# Who may.
+
+def as_user(host, uid, gid, *args):
+    """(status, out, err) of vifctl as another user, from a place that he may enter."""
+    program = os.path.join(host.directory, "vifctl")
+    if not os.path.exists(program):
+        shutil.copy(host.program("vifctl"), program)
+    os.chmod(host.directory, 0o711)
+    done = subprocess.run(["setpriv", f"--reuid={uid}", f"--regid={gid}", "--clear-groups",
+                           program, "--control", host.daemon.control, *args], text=True,
+                          capture_output=True, timeout=60)
+    return done.returncode, done.stdout, done.stderr
+
+
+@test(cost=4)
+def permissions(host):
+    """Who may open the socket may read; root may change; others may nothing."""
+    vif, _ = one_vif(host)
+    same(oct(os.stat(host.daemon.control).st_mode & 0o7777), "0o660", "the socket's mode")
+    same(os.stat(host.daemon.control).st_gid, 0, "the socket's group without group xenvifd")
+    before = vif.show()
+    for name, args in READING.items():
+        status, out, err = as_user(host, NOBODY, 0, name, *args)
+        check(status == 0 and out and not err, f"{name} as a member of the group: {status} {err}")
+    for args in (["kick", "vif1.0"], ["rate", "vif1.0", "off"], ["carrier", "vif1.0", "off"],
+                 ["drain", "vif1.0"], ["log", "debug"]):
+        status, out, err = as_user(host, NOBODY, 0, *args)
+        check(status == 1 and not out and "only root" in err and str(NOBODY) in err,
+              f"{args} as a member of the group: {status} {out} {err}")
+    status, out, err = as_user(host, NOBODY, NOBODY, "show")
+    check(status == 1 and not out and "try again as root" in err, f"a stranger: {status} {err}")
+    after = vif.show()
+    same((after["state"], after["tap"], vifctl(host, "log")),
+         (before["state"], before["tap"], "info\n"), "what should not have changed")
+
+
+@test(cost=2)
+def group(host):
+    """Where there is a group xenvifd, the socket is its."""
+    groups = os.path.join(host.directory, "group")
+    with open(groups, "w") as file:
+        file.write("root:x:0:\nxenvifd:x:4711:\n")
+    host.daemon.start(wrap=["sh", "-c", f'mount --bind {groups} /etc/group && exec "$@"', "sh"])
+    state = os.stat(host.daemon.control)
+    same((state.st_uid, state.st_gid, oct(state.st_mode & 0o7777)), (0, 4711, "0o660"), "the socket")
+    status, out, err = as_user(host, NOBODY, 4711, "list")
+    check(status == 0 and not err, f"a member: {status} {err}")
+    same(as_user(host, NOBODY, 0, "list")[0], 1, "status of a member of root's group")
+
+
+# The command line.
+
+@test(cost=3)
+def wrong_words(host):
+    """Verbs, vifs and numbers of words that there are not: 2 for the command line, 1 for the rest."""
+    start(host)
+    for wrong, words in ((["dance"], 'what is "dance"'), (["list", "vif1.0"], '"vifctl list"'),
+                         (["explain"], '"vifctl explain VIF"'), (["drain"], '"vifctl drain VIF"'),
+                         (["carrier", "vif1.0"], "on|off|auto"), (["rings", "a", "b"], "[VIF]"),
+                         (["-t", "0", "list"], "seconds"), (["-t", "4000", "list"], "seconds"),
+                         (["dump", "x"], '"vifctl dump"')):
+        error = vifctl(host, *wrong, status=2)
+        check(words in error and "--help" in error and error.count("\n") == 1, f"{wrong}: {error}")
+    for verb in ("show", "stats", "queues", "rings", "explain", "kick", "drain"):
+        error = vifctl(host, verb, "vif7.7", status=1)
+        check("there is no vif7.7" in error and error.count("\n") == 1, f"{verb}: {error}")
+    check("there is no" in vifctl(host, "carrier", "vif7.7", "on", status=1), "carrier")
+    check("does not know that verb" in ask(host, '{"verb": "dance"}')["error"], "the daemon")
+    usage = vifctl(host, "--help")
+    commands = in_json(host, "list-commands")["commands"]
+    same([c["usage"] for c in commands], vifctl(host, "list-commands").splitlines(), "both forms")
+    check(set(READING) | {"kick", "carrier", "drain", "rate"} == {c["name"] for c in commands}, commands)
+    for command in commands:
+        check(f"  {command['usage']} " in usage and command["help"] in usage, command)
+
+
+@test(cost=2)
+def timeout(host):
+    """-t: a daemon that takes a connection and never answers."""
+    path = os.path.join(host.directory, "deaf.sock")
+    with socket.socket(socket.AF_UNIX) as deaf:
+        deaf.bind(path)
+        deaf.listen(5)
+        for seconds in (0.2, 1):
+            begin = time.monotonic()
+            status, out, err = run(host, "vifctl", "--control", path, "-t", str(seconds), "list")
+            took = time.monotonic() - begin
+            check(status == 1 and not out and "did not answer in time" in err, f"{status} {err}")
+            check(seconds <= took < seconds + 2 * PATIENCE, f"-t {seconds} took {took:.2f} s")
+
+
+def on_terminal(host, **env):
+    """What vifctl writes to a terminal."""
+    master, slave = pty.openpty()
+    words = {"TERM": "xterm", "NO_COLOR": "", **env}
+    args = [host.program("vifctl"), "--control", host.daemon.control, "show"]
+    with subprocess.Popen(host.command(args, 0, host.netns, words), stdin=slave, stdout=slave,
+                          stderr=slave) as program:
+        os.close(slave)
+        program.wait(20 * PATIENCE)
+    text = b""
+    with contextlib.suppress(OSError):
+        while select.select([master], [], [], 0.5)[0]:
+            text += os.read(master, 65536)
+    os.close(master)
+    return text
+
+
+@test(cost=3)
+def colour(host):
+    """Colour is for terminals, and not where NO_COLOR is set or TERM is dumb."""
+    one_vif(host)
+    text = on_terminal(host)
+    check(b"\033[32mConnected\033[0m" in text, text)
+    for env in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
+        text = on_terminal(host, **env)
+        check(b"Connected" in text and b"\033" not in text, f"{env}: {text}")
+    check("\033" not in vifctl(host, "show"), "colour in a pipe")
+
+
+COMPLETE = """
+source "$1"; shift
+COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1))
+_vifctl && printf '%s\\n' "${COMPREPLY[@]}"
+"""
+
+
+@test(cost=3)
+def completion(host):
+    """Bash completes verbs, vifs, and what else a verb takes."""
+    start(host)
+    host.add_vifs([host.domain(d).vif() for d in (1, 2)], bridge="xenbr0")
+    script = os.path.join(ROOT, "src/vifctl/vifctl.bash")
+
+    def complete(*words):
+        args = ["bash", "-c", COMPLETE, "bash", script, host.program("vifctl"), "--control",
+                host.daemon.control, *words]
+        done = subprocess.run(args, text=True, capture_output=True, timeout=60)
+        same((done.returncode, done.stderr), (0, ""), f"completing {words}")
+        return done.stdout.split()
+
+    same(complete(""), [c["name"] for c in in_json(host, "list-commands")["commands"]], "verbs")
+    same(complete("dr"), ["drain"], "the beginning of a verb")
+    for verb in ("explain", "kick", "carrier", "drain", "rings", "show", "stats", "queues"):
+        same(complete(verb, ""), ["vif1.0", "vif2.0"], f"vifs after {verb}")
+    same(complete("show", "vif1.0", "vif2"), ["vif2.0"], "a second vif")
+    same(complete("-t", "3", "--json", "explain", "vif1"), ["vif1.0"], "a vif after options")
+    same(complete("carrier", "vif1.0", "o"), ["on", "off"], "the carrier")
+    same(complete("log", ""), ["error", "warning", "info", "debug"], "levels")
+    same(complete("explain", "vif1.0", ""), [], "nothing more")
+    same(complete("--js"), ["--json"], "an option")
+    same(complete("--watch", ""), [], "a number")
+
+
+@test(cost=3, brief=True)
+def asked_all_the_time(host):
+    """rings, explain and kick while vifs connect, carry traffic and go: nobody is disturbed."""
+    bridge_addresses(host)
+    start(host)
+    about = [Background(lambda v=v: ask(host, f'{{"verb": "{v}", "vif": "vif1.0"}}'), 0.002)
+             for v in ("rings", "explain", "kick", "metrics")]
+    for _ in range(2 if SANITIZED else 4):
+        vif, guest = connected(host, 1, queues=4)
+        same(ping(guest.netns, "10.0.0.1", count=5), 5, "pings")
+        guest.terminate(20 * PATIENCE)
+        check(vif.unplug(10 * PATIENCE), "it did not close")
+    for each in about:
+        each.stop()
