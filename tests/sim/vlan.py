@@ -119,7 +119,7 @@ def vlans(host, guest):
 
 
 def streams(host, guest, vif, address):
-    """TCP both ways at a sane rate; the kernel's large frames were all cut, and none was lost."""
+    """TCP both ways at a sane rate; the kernel's large frames were all cut, hardly one short."""
     with vlans(host, guest) as ours:
         same(ping(guest.netns, "10.5.0.1", 1400), 3, "pings over the VLAN")
         before, begin = total(vif, "to_guest", "segmented"), time.monotonic()
@@ -131,7 +131,17 @@ def streams(host, guest, vif, address):
         check(cut <= ours.large, f"{cut} frames were cut up, of {ours.large} that went out")
         check(rate > 1.5 / PATIENCE, f"{rate:.1f} MB/s over a VLAN")
         same(total(vif, "to_guest", "gso_packets"), 0, "tagged GSO frames given to the guest")
-        same(losses(vif), {}, "lost frames")
+        check_losses(vif, cut)
+
+
+def check_losses(vif, cut):
+    """VIF-7.6, VIF-8.15: a frame that finds too little room for its segments is cut short; the
+    next one waits for room, 10 ms at most, which a guest on a busy machine may need longer for."""
+    lost = losses(vif)
+    other = {what: count for what, count in lost.items() if not what.endswith("drop_offload")}
+    same(other, {}, "lost frames")
+    short = sum(lost.values())
+    check(short <= 2 + cut // 50, f"{short} of {cut} frames were cut short")
 
 
 def _register():
