@@ -37,7 +37,7 @@
 	X(copy_calls, "grant-copy calls")                                                     \
 	X(copy_segments, "grant-copy segments in these calls")                                \
 	X(notify_sent, "event-channel notifications sent to the guest")                       \
-	X(notify_suppressed, "batches that the guest did not want to be notified of")
+	X(notify_suppressed, "batches that needed no notification of their own")
 
 #define STATS_TO_GUEST(X)                                                                     \
 	X(packets, "frames from the tap put into the guest's buffers")                        \
@@ -55,7 +55,7 @@
 	X(copy_calls, "grant-copy calls")                                                     \
 	X(copy_segments, "grant-copy segments in these calls")                                \
 	X(notify_sent, "event-channel notifications sent to the guest")                       \
-	X(notify_suppressed, "batches that the guest did not want to be notified of")
+	X(notify_suppressed, "batches that needed no notification of their own")
 
 #define STATS_QUEUE(X)                                      \
 	X(wakeups, "times that the worker woke from sleep") \

@@ -98,7 +98,7 @@ static int signals_open(struct daemon *daemon)
 	return daemon->signals.fd < 0 ? -errno : loop_add(&daemon->loop, &daemon->signals, EPOLLIN);
 }
 
-/* Each queue needs some five descriptors: allow as many as may be. */
+/* Each queue needs some six descriptors: allow as many as may be. */
 static void limits_raise(void)
 {
 	struct rlimit limit;

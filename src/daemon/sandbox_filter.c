@@ -56,6 +56,7 @@ static const char *const all_calls[] = {
 	"epoll_pwait",
 	"epoll_wait",
 	"futex",
+	"timerfd_settime",
 	"restart_syscall", /* after SIGSTOP and SIGCONT */
 	/* Where the C library can't do it without a call: under Xen's own clock, it can't */
 	"clock_gettime",
@@ -112,7 +113,6 @@ static const char *const control_calls[] = {
 	"signalfd4",
 	"timerfd_create",
 	"timerfd_gettime",
-	"timerfd_settime",
 	/* vifctl, xenstored, netlink, systemd: see below for socket */
 	"accept4",
 	"bind",

@@ -92,7 +92,8 @@ struct queue {
 	bool starved;	   /* frames from the guest wait for credit */
 	/* As room, or more: while frames come that are cut up, as many as one of them needs */
 	uint32_t room_wanted;
-	unsigned hold;	      /* rounds that a notification of responses may still wait */
+	unsigned hold;	      /* batches, of a lone frame each, not told of yet */
+	bool hold_old;	      /* they were there when the timer last fired */
 	unsigned hold_failed; /* frames that were told of at once after the last wait in vain */
 	unsigned hold_not;    /* frames to be told of at once before the next may wait */
 	const char *rogue;    /* why the frontend is not to be served any more */
@@ -136,15 +137,17 @@ void queue_close(struct queue *queue);
 int from_guest_run(struct queue *queue);
 
 /*
- * After `frames` frames of together `slots` slots were published: notifies the
- * guest if it asks for it, now or, of a lone small frame, some rounds later
- * (queue->hold). Before they are published, _review leaves out what is held
- * back and no longer asked for. _late counts a round while something is held
- * back, and notifies when too many were, or `now`.
+ * After a batch of `frames` frames of together `slots` slots was published:
+ * notifies the guest if it asks for it, now or, of a lone small frame, later
+ * (queue->hold). Before one is published, _review leaves out what is held back
+ * and no longer asked for. _late, at each turn of the timer that runs while
+ * something is held back, notifies of what was there a turn before. _rest
+ * notifies of all of it.
  */
 void from_guest_tell(struct queue *queue, unsigned frames, unsigned slots);
 void from_guest_tell_review(struct queue *queue);
-void from_guest_tell_late(struct queue *queue, bool now);
+void from_guest_tell_late(struct queue *queue);
+void from_guest_tell_rest(struct queue *queue);
 
 /*
  * Moves one batch of frames from the tap to the guest: read while the ring has

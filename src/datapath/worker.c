@@ -30,6 +30,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -40,8 +41,8 @@
 #define WORKER_FOLLOW_SLEEPS 64
 /* How often a ring is looked at whose frontend doesn't say when it has posted buffers. */
 #define WORKER_LOOK_NS (5 * CLOCK_MS_IN_NS)
-/* How long one sleep is while a notification is held back (tell.c). */
-#define WORKER_HOLD_MS 1
+/* One turn of the timer for what is held back (tell.c), which waits for two of them at most. */
+#define WORKER_HOLD_NS (3 * CLOCK_MS_IN_NS / 2)
 /* How long a frame waits for more room than it may need itself (queue->room_wanted). */
 #define WORKER_ROOM_NS (10 * CLOCK_MS_IN_NS)
 
@@ -60,6 +61,7 @@ enum wake {
 	WAKE_STOP,
 	WAKE_TAP,
 	WAKE_EVTCHN,
+	WAKE_HOLD,
 	WAKE_COUNT,
 };
 
@@ -67,6 +69,7 @@ struct worker {
 	/* Immutable after connect */
 	int epoll_fd;
 	int stop_fd;
+	int hold_fd; /* a timer, for tell.c */
 	int call_fd;
 	int (*enter)(void);
 
@@ -84,6 +87,7 @@ struct worker {
 	uint64_t stall_begin;	   /* of STALL_WAITING, clock_now_ns */
 	bool tap_watched;	   /* frames in the tap end the sleep */
 	bool masked_tx, masked_rx; /* the port has fired and is masked */
+	bool hold_timed;	   /* hold_fd will fire */
 	unsigned sleeps;	   /* so far; wraps */
 
 	/* Owner: worker writes, any thread reads */
@@ -188,8 +192,6 @@ static int worker_patience(const struct worker *worker)
 {
 	uint64_t left = UINT64_MAX;
 
-	if (worker->queue.hold > 0)
-		return WORKER_HOLD_MS;
 	if (worker->stall == STALL_WAITING)
 		left = worker_stall_left(worker);
 	if (worker->queue.starved) {
@@ -272,6 +274,28 @@ static bool worker_told(struct worker *worker)
 	return !atomic_load(&worker->stop);
 }
 
+/* Sees to it that what is held back is looked at in time. */
+static void worker_time_hold(struct worker *worker)
+{
+	static const struct itimerspec turn = { .it_value.tv_nsec = WORKER_HOLD_NS };
+
+	if (worker->queue.hold == 0 || worker->hold_timed)
+		return;
+	worker->hold_timed = timerfd_settime(worker->hold_fd, 0, &turn, NULL) == 0;
+	if (!worker->hold_timed)
+		from_guest_tell_rest(&worker->queue);
+}
+
+static void worker_hold_is_over(struct worker *worker)
+{
+	uint64_t count;
+
+	if (read(worker->hold_fd, &count, sizeof(count)) < 0)
+		return; /* nothing after all */
+	worker->hold_timed = false;
+	from_guest_tell_late(&worker->queue);
+}
+
 /*
  * Waits until there is something to do; `busy` says that there is, and then
  * this only learns of the tap and of being stopped. False: stop.
@@ -284,6 +308,7 @@ static bool worker_wait(struct worker *worker, bool busy)
 	worker_watch_tap(worker, worker_stall_update(worker));
 	queue_show(queue);
 	atomic_store_explicit(&worker->stall_seen, worker->stall, memory_order_relaxed);
+	worker_time_hold(worker);
 	if (!busy && !worker_arm(queue)) {
 		worker_unmask(worker);
 		woken = worker_sleep(worker, worker_patience(worker));
@@ -291,11 +316,11 @@ static bool worker_wait(struct worker *worker, bool busy)
 		worker_follow(worker);
 		if (woken & 1u << WAKE_EVTCHN)
 			worker_take_event(worker);
-		from_guest_tell_late(queue, woken == 0);
 	} else {
 		woken = worker_sleep(worker, 0);
-		from_guest_tell_late(queue, false);
 	}
+	if (woken & 1u << WAKE_HOLD)
+		worker_hold_is_over(worker);
 	queue->tap_readable |= (woken & 1u << WAKE_TAP) != 0;
 	return woken & 1u << WAKE_STOP ? worker_told(worker) : true;
 }
@@ -356,7 +381,7 @@ static void *worker_main(void *arg)
 			break;
 		}
 	}
-	from_guest_tell_late(queue, true);
+	from_guest_tell_rest(queue);
 	stats_add(&worker->progress, 1);
 	return NULL;
 }
@@ -382,13 +407,16 @@ static int wake_init(struct worker *worker)
 
 	worker->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	worker->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (worker->epoll_fd < 0 || worker->stop_fd < 0)
+	worker->hold_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (worker->epoll_fd < 0 || worker->stop_fd < 0 || worker->hold_fd < 0)
 		return -errno;
 	code = epoll_add(worker->epoll_fd, worker->stop_fd, WAKE_STOP);
 	if (code == 0)
 		code = epoll_add(worker->epoll_fd, worker->queue.tap_fd, WAKE_TAP);
 	if (code == 0)
 		code = epoll_add(worker->epoll_fd, evtchn_fd(worker->queue.evtchn), WAKE_EVTCHN);
+	if (code == 0)
+		code = epoll_add(worker->epoll_fd, worker->hold_fd, WAKE_HOLD);
 	worker->tap_watched = true;
 	return code;
 }
@@ -405,7 +433,7 @@ int worker_create(struct worker **result, const struct worker_setup *setup,
 	memset(worker, 0, sizeof(*worker));
 	worker->call_fd = setup->call_fd;
 	worker->enter = setup->enter;
-	worker->epoll_fd = worker->stop_fd = worker->irq_cpu = -1;
+	worker->epoll_fd = worker->stop_fd = worker->hold_fd = worker->irq_cpu = -1;
 	atomic_init(&worker->cpu, -1);
 	if (setup->counted)
 		memcpy(&worker->queue.stats, setup->counted, sizeof(worker->queue.stats));
@@ -468,6 +496,8 @@ void worker_destroy(struct worker *worker)
 	queue_close(&worker->queue);
 	if (worker->stop_fd >= 0)
 		close(worker->stop_fd);
+	if (worker->hold_fd >= 0)
+		close(worker->hold_fd);
 	free(worker);
 }
 

@@ -98,38 +98,87 @@ static void a_guest_that_looks_by_itself_is_never_told(void **state)
 {
 	for (unsigned i = 1; i <= 5000; i++) {
 		answered(1, 1 + i % 2);
-		from_guest_tell_late(queue, false); /* an answer goes to the guest */
 		assert_int_equal(notified, 0);
+		if (i % 7 == 0)
+			from_guest_tell_late(queue); /* one turn is not long */
 		guest_looks();
-		if (i % 3) /* else only the next batch sees that it looked */
-			from_guest_tell_late(queue, false);
-		assert_int_equal(left_out(), i % 3 ? i : i - 1);
+		if (i % 3 == 0) /* else the next batch sees that it looked */
+			from_guest_tell_late(queue);
+		assert_int_equal(left_out(), i % 3 == 0 ? i : i - 1);
+		assert_int_equal(notified, 0);
 	}
 }
 
 static void nobody_waits_for_long(void **state)
 {
 	answered(1, 1);
+	from_guest_tell_late(queue);
 	assert_int_equal(notified, 0);
-	from_guest_tell_late(queue, true); /* the time is over */
+	from_guest_tell_late(queue); /* a whole turn is over */
 	expect_told();
 	answered(1, 1); /* that was in vain: at once */
 	expect_told();
-	answered(1, 1);
-	from_guest_tell_late(queue, false);
-	from_guest_tell_late(queue, false);
-	assert_int_equal(notified, 0);
-	from_guest_tell_late(queue, false); /* no time passed, but rounds did */
-	expect_told();
-	from_guest_tell_late(queue, false);
-	from_guest_tell_late(queue, true);
+	from_guest_tell_late(queue);
+	from_guest_tell_late(queue);
 	assert_int_equal(notified, 0);
 }
 
-static void a_guest_that_sends_and_does_not_look_is_told(void **state)
+/* Each has a whole turn, whenever in the timer's turn it came. */
+static void each_wait_is_of_a_whole_turn(void **state)
 {
 	answered(1, 1);
+	from_guest_tell_late(queue);
+	guest_looks();
+	answered(1, 1);
+	from_guest_tell_late(queue);
 	assert_int_equal(notified, 0);
+	from_guest_tell_late(queue);
+	expect_told();
+}
+
+static void what_is_left_is_told_at_the_end(void **state)
+{
+	from_guest_tell_rest(queue);
+	assert_int_equal(notified, 0);
+	answered(1, 1);
+	from_guest_tell_rest(queue);
+	expect_told();
+	answered(1, 1); /* nobody waited in vain */
+	assert_int_equal(queue->hold, 1);
+	guest_looks();
+	from_guest_tell_rest(queue);
+	assert_int_equal(notified, 0);
+}
+
+static void one_event_tells_of_eight(void **state)
+{
+	for (unsigned round = 1; round <= 100; round++) {
+		for (unsigned i = 0; i < 7; i++)
+			answered(1, 1 + i % 2);
+		from_guest_tell_late(queue);
+		assert_int_equal(notified, 0);
+		answered(1, 1);
+		expect_told();
+		assert_int_equal(left_out(), 7 * round);
+	}
+}
+
+/* More than a few came meanwhile: nobody was waiting, so the next wait too. */
+static void the_time_may_be_over_before_eight(void **state)
+{
+	for (unsigned round = 0; round < 100; round++) {
+		for (unsigned i = 0; i < 4; i++)
+			answered(1, 1);
+		from_guest_tell_late(queue);
+		assert_int_equal(notified, 0);
+		from_guest_tell_late(queue);
+		expect_told();
+	}
+	for (unsigned i = 0; i < 3; i++)
+		answered(1, 1);
+	from_guest_tell_late(queue);
+	from_guest_tell_late(queue);
+	expect_told(); /* in vain */
 	answered(1, 1);
 	expect_told();
 }
@@ -140,12 +189,14 @@ static void what_is_held_back_is_not_forgotten(void **state)
 	answered(1, 1);
 	answered(10, 1);
 	expect_told();
+	assert_int_equal(left_out(), 1);
 	answered(1, 1);
 	assert_int_equal(queue->hold > 0, 1);
 	shared->rsp_event = shared->rsp_prod + 10; /* it looked, and asks for a later one */
 	answered(3, 1);
 	assert_int_equal(notified, 0);
 	assert_int_equal(queue->hold, 0);
+	assert_int_equal(left_out(), 3);
 }
 
 static void waits_in_vain_become_rare(void **state)
@@ -155,7 +206,8 @@ static void waits_in_vain_become_rare(void **state)
 	for (unsigned i = 0; i < 20000; i++) {
 		answered(1, 1);
 		waits += queue->hold > 0;
-		from_guest_tell_late(queue, true);
+		from_guest_tell_late(queue);
+		from_guest_tell_late(queue);
 		expect_told();
 	}
 	/* 10 with 1, 3, 7 ... 1023 at once after them, and then one in 1024. */
@@ -181,8 +233,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_guest_that_looks_by_itself_is_never_told, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(nobody_waits_for_long, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_guest_that_sends_and_does_not_look_is_told, setup,
-						teardown),
+		cmocka_unit_test_setup_teardown(each_wait_is_of_a_whole_turn, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_is_left_is_told_at_the_end, setup, teardown),
+		cmocka_unit_test_setup_teardown(one_event_tells_of_eight, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_time_may_be_over_before_eight, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_is_held_back_is_not_forgotten, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(waits_in_vain_become_rare, setup, teardown),
