@@ -305,6 +305,8 @@ static int keys_read_all(const struct keys_reader *reader, unsigned max_queues,
 		ret = keys_read_rings(reader, config, i);
 		if (!ret)
 			ret = keys_read_channels(reader, config, i);
+		if (ret)
+			reader->error->queue = (int)i;
 	}
 	if (!ret)
 		ret = keys_check_rings(reader, config);
@@ -323,6 +325,7 @@ int keys_parse(const struct keys_source *source, unsigned max_queues, struct vif
 		max_queues = VIF_QUEUES_MAX;
 	memset(config, 0, sizeof(*config));
 	error->reason[0] = '\0';
+	error->queue = -1;
 	ret = keys_read_all(&reader, max_queues, config);
 	if (ret)
 		memset(config, 0, sizeof(*config));

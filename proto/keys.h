@@ -33,6 +33,7 @@ struct keys_source {
 struct keys_error {
 	char reason[160]; /* names the key, the value as far as it is printable, and what is allowed
 			   */
+	int queue;	  /* whose keys they are; -1: not those of a single one */
 };
 
 /*

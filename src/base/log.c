@@ -3,11 +3,11 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -19,10 +19,12 @@ static const int level_priorities[] = { 3, 4, 6, 7 }; /* of syslog(3) */
 
 static _Atomic int log_level = LOG_LEVEL_INFO;
 static bool log_to_journal;
+static pthread_t log_control_thread;
 
 void log_init(void)
 {
-	log_to_journal = getenv("JOURNAL_STREAM") != NULL && !isatty(STDERR_FILENO);
+	log_to_journal = journal_has_stderr();
+	log_control_thread = pthread_self();
 }
 
 void log_set_level(enum log_level level)
@@ -67,33 +69,58 @@ static int line_prefix(char *line, size_t size, enum log_level level)
 }
 
 /* A guest's text must not forge lines or move a terminal's cursor. */
-static void line_make_printable(char *line, size_t len)
+static void line_make_printable(char *line)
 {
-	for (size_t i = 0; i < len; i++)
-		if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
-			line[i] = '?';
+	for (; *line; line++)
+		if ((unsigned char)*line < 0x20 || *line == 0x7f)
+			*line = '?';
+}
+
+/* Standard error; for the journal, a line without fields. */
+static void line_write(enum log_level level, const char *text)
+{
+	char line[LOG_LINE_SIZE];
+	size_t prefix = line_prefix(line, sizeof(line), level);
+	int len = snprintf(line + prefix, sizeof(line) - prefix, "%s", text);
+
+	len = prefix + len < sizeof(line) ? (int)prefix + len : (int)sizeof(line) - 1;
+	line[len++] = '\n'; /* in the place of the NUL */
+	if (write(STDERR_FILENO, line, len) < 0)
+		return; /* nowhere to complain */
+}
+
+static void text_write(enum log_level level, const struct log_about *about, const char *format,
+		       va_list args)
+{
+	char text[LOG_LINE_SIZE];
+
+	if (vsnprintf(text, sizeof(text), format, args) < 0)
+		return;
+	line_make_printable(text);
+	if (about && log_to_journal && pthread_equal(pthread_self(), log_control_thread) &&
+	    journal_send(level_priorities[level], text, about) == 0)
+		return;
+	line_write(level, text);
 }
 
 void log_write(enum log_level level, const char *format, ...)
 {
-	char line[LOG_LINE_SIZE];
-	size_t len, room;
 	va_list args;
-	int n;
 
 	if (level > log_get_level())
 		return;
-	len = line_prefix(line, sizeof(line), level);
-	room = sizeof(line) - len - 1;
 	va_start(args, format);
-	n = vsnprintf(line + len, room, format, args);
+	text_write(level, NULL, format, args);
 	va_end(args);
-	if (n < 0)
+}
+
+void log_write_about(enum log_level level, const struct log_about *about, const char *format, ...)
+{
+	va_list args;
+
+	if (level > log_get_level())
 		return;
-	n = (size_t)n < room ? n : (int)room - 1;
-	line_make_printable(line + len, n);
-	len += n;
-	line[len++] = '\n';
-	if (write(STDERR_FILENO, line, len) < 0)
-		return; /* nowhere to complain */
+	va_start(args, format);
+	text_write(level, about, format, args);
+	va_end(args);
 }

@@ -2,13 +2,18 @@
 /*
  * Log lines on standard error, one write each, or for the journal: when
  * systemd holds standard error, every line begins with its level as <N> and
- * has no time stamp, which the journal adds itself.
+ * has no time stamp, which the journal adds itself. What is about a vif, or
+ * is an event that people look for, then goes to the journal with fields that
+ * say so (base/journal.h); should that fail, it is a plain line, too.
  *
  * Any thread may log, but no worker does so for anything that a guest can
  * repeat: those are counters (include/stats.h).
  */
 #ifndef XENVIFD_BASE_LOG_H
 #define XENVIFD_BASE_LOG_H
+
+#include "base/journal.h"
+#include "base/message_ids.h"
 
 enum log_level {
 	LOG_LEVEL_ERROR,   /* somebody must act */
@@ -18,7 +23,7 @@ enum log_level {
 	LOG_LEVEL_DEBUG,   /* each step of a vif's life */
 };
 
-/* Chooses the form of the lines; call once, before the first thread. */
+/* Chooses the form of the lines; call once, before the first thread, from the control thread. */
 void log_init(void);
 
 /* Lines above this level are not written. Any thread. */
@@ -32,6 +37,14 @@ int log_parse_level(const char *text, enum log_level *level);
 const char *log_level_name(enum log_level level);
 
 void log_write(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* The same, saying what it is about; NULL: nothing. */
+void log_write_about(enum log_level level, const struct log_about *about, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* An event of base/message_ids.h that is about no single vif. */
+#define log_event(level, id, ...) \
+	log_write_about(level, &(struct log_about){ .message_id = (id) }, __VA_ARGS__)
 
 #define log_error(...)	 log_write(LOG_LEVEL_ERROR, __VA_ARGS__)
 #define log_warning(...) log_write(LOG_LEVEL_WARNING, __VA_ARGS__)

@@ -49,6 +49,7 @@ static int config_read(struct vif *vif)
 	store_abort(vif->control->store, reader.transaction); /* nothing was written */
 	if (code < 0)
 		snprintf(vif->reason, sizeof(vif->reason), "%s", error.reason);
+	vif->reason_queue = error.queue;
 	return code;
 }
 
@@ -107,6 +108,7 @@ static int workers_create(struct vif *vif)
 
 		if (code < 0) {
 			snprintf(vif->reason, sizeof(vif->reason), "%s", error.reason);
+			vif->reason_queue = (int)i;
 			return code;
 		}
 		vif->progress[i] = UINT64_MAX; /* it was never looked at */
@@ -123,6 +125,7 @@ static int workers_start(struct vif *vif)
 		if (code < 0) {
 			snprintf(vif->reason, sizeof(vif->reason),
 				 "can't start a thread for queue %u: %s", i, strerror(-code));
+			vif->reason_queue = (int)i;
 			return code;
 		}
 	}
@@ -140,6 +143,7 @@ int connect_up(struct vif *vif)
 		{ workers_start, VIF_TROUBLE_ATTACH },
 	};
 
+	vif->reason_queue = VIF_NO_QUEUE;
 	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
 		int code = steps[i].make(vif);
 

@@ -32,7 +32,8 @@ static void alive_ready(struct loop_source *source, uint32_t events)
 {
 	struct control *control = control_of(source, alive_source);
 
-	log_error("xenstored is gone; connected guests are served as before, and no vif can come, "
+	log_event(LOG_LEVEL_ERROR, MESSAGE_STORE_LOST,
+		  "xenstored is gone; connected guests are served as before, and no vif can come, "
 		  "change or go until xenstored is back");
 	loop_remove(control->loop, &control->store_source);
 	loop_remove(control->loop, &control->alive_source);
@@ -100,7 +101,7 @@ static void store_look_again(struct control *control)
 		control_retry_later(control);
 		return;
 	}
-	log_info("xenstored is back");
+	log_event(LOG_LEVEL_INFO, MESSAGE_STORE_BACK, "xenstored is back");
 	control->store_lost = false;
 	cds_list_for_each_entry(vif, &control->vifs, in_all)
 		vif_store_renewed(vif);
@@ -193,10 +194,10 @@ int control_open(struct control *control, struct loop *loop,
 				    "can't use xenstore; is this a Xen domain, does xenstored "
 				    "run, and (in dom0) has xen-init-dom0 run?");
 	if (rival_is_loaded())
-		log_warning(
-			"xen-netback is loaded: the vifs that it has, and those that come, stay "
-			"with it. To have them here: shut its guests down or detach their vifs, "
-			"then modprobe -r xen-netback; see xenvifd(8), ONE BACKEND");
+		log_event(LOG_LEVEL_WARNING, MESSAGE_NETBACK_LOADED,
+			  "xen-netback is loaded: the vifs that it has, and those that come, stay "
+			  "with it. To have them here: shut its guests down or detach their vifs, "
+			  "then modprobe -r xen-netback; see xenvifd(8), ONE BACKEND");
 	control_update(control);
 	scan_remove_stray_taps(control);
 	return 0;

@@ -95,8 +95,9 @@ static void stray_check(void *ctx, int ifindex, const char *name, const char *al
 		log_warning("can't remove %s, a tap left over from %s: %s", name,
 			    alias + strlen(LINK_ALIAS_PREFIX), strerror(-error));
 	else
-		log_info("removed %s, a tap left over from %s", name,
-			 alias + strlen(LINK_ALIAS_PREFIX));
+		log_event(LOG_LEVEL_INFO, MESSAGE_TAP_REMOVED,
+			  "removed %s, a tap left over from %s", name,
+			  alias + strlen(LINK_ALIAS_PREFIX));
 }
 
 void scan_remove_stray_taps(struct control *control)

@@ -77,8 +77,12 @@ void vif_mark(struct vif *vif)
 	cds_list_add_tail(&vif->in_dirty, &vif->control->dirty);
 }
 
-void vif_log(struct vif *vif, int level, const char *format, ...)
+void vif_log_event(struct vif *vif, int level, const char *message_id, int queue,
+		   const char *format, ...)
 {
+	struct log_about about = { message_id, vif->name, vif->domid, vif->devid, queue };
+	struct log_about flaps = { MESSAGE_VIF_FLAPS, vif->name, vif->domid, vif->devid,
+				   VIF_NO_QUEUE };
 	char text[512];
 	unsigned withheld;
 	va_list args;
@@ -91,9 +95,9 @@ void vif_log(struct vif *vif, int level, const char *format, ...)
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
 	if (level < LOG_LEVEL_DEBUG && withheld > 0)
-		log_write(level, "%s: %u lines withheld: this vif changes too often", vif->name,
-			  withheld);
-	log_write(level, "%s: %s", vif->name, text);
+		log_write_about(level, &flaps, "%s: %u lines withheld: this vif changes too often",
+				vif->name, withheld);
+	log_write_about(level, &about, "%s: %s", vif->name, text);
 }
 
 void vif_store_renewed(struct vif *vif)
@@ -339,7 +343,8 @@ static int act_prepare(struct vif *vif)
 		if (strcmp(reason, vif->reason) != 0) {
 			snprintf(vif->reason, sizeof(vif->reason), "%s", reason);
 			vif->trouble = VIF_TROUBLE_TAP;
-			vif_log(vif, LOG_LEVEL_ERROR, "%s; trying again each second", reason);
+			vif_log_event(vif, LOG_LEVEL_ERROR, MESSAGE_TAP_IMPOSSIBLE, VIF_NO_QUEUE,
+				      "%s; trying again each second", reason);
 			vif_report_error(vif);
 		}
 		control_retry_later(vif->control);
@@ -361,20 +366,24 @@ static int act_prepare(struct vif *vif)
 
 static int act_attach(struct vif *vif)
 {
+	bool again = vif->facts.own_state == XENBUS_CONNECTED;
+
 	if (connect_up(vif) < 0) {
 		vif->facts.refused = true;
-		vif_log(vif, LOG_LEVEL_WARNING, "refused: %s", vif->reason);
+		vif_log_event(vif, LOG_LEVEL_WARNING, MESSAGE_VIF_REFUSED, vif->reason_queue,
+			      "refused: %s", vif->reason);
 		vif_report_error(vif);
 		return 0;
 	}
 	vif->facts.attached = true;
 	if (vif->reason[0])
 		vif_clear_error(vif);
-	vif_log(vif, LOG_LEVEL_INFO, "%s %u queue%s, %s event channels%s",
-		vif->facts.own_state == XENBUS_CONNECTED ? "attached again to" : "attached to",
-		vif->config.n_queues, vif->config.n_queues == 1 ? "" : "s",
-		vif->config.features.split_evtchn ? "split" : "combined",
-		vif->facts.hotplug_done ? "" : "; hotplug script still to come");
+	vif_log_event(vif, LOG_LEVEL_INFO, again ? MESSAGE_VIF_RESUMED : NULL, VIF_NO_QUEUE,
+		      "%s %u queue%s, %s event channels%s",
+		      again ? "attached again to" : "attached to", vif->config.n_queues,
+		      vif->config.n_queues == 1 ? "" : "s",
+		      vif->config.features.split_evtchn ? "split" : "combined",
+		      vif->facts.hotplug_done ? "" : "; hotplug script still to come");
 	return 0;
 }
 
@@ -395,7 +404,8 @@ static int act_connected(struct vif *vif)
 			strerror(-error));
 	error = vif_write_state(vif, XENBUS_CONNECTED);
 	if (error == 0)
-		vif_log(vif, LOG_LEVEL_INFO, "connected");
+		vif_log_event(vif, LOG_LEVEL_INFO, MESSAGE_VIF_CONNECTED, VIF_NO_QUEUE,
+			      "connected");
 	return error;
 }
 
@@ -411,7 +421,7 @@ static void act_forget(struct vif *vif)
 		vif_clear_error(vif);
 		keep_forget(vif);
 		tap_destroy(&vif->tap, vif->control->link);
-		vif_log(vif, LOG_LEVEL_INFO, "gone");
+		vif_log_event(vif, LOG_LEVEL_INFO, MESSAGE_VIF_GONE, VIF_NO_QUEUE, "gone");
 	}
 	vif_destroy(vif);
 }
@@ -438,7 +448,7 @@ static int vif_act(struct vif *vif, enum xenbus_action action)
 	case XENBUS_ACT_CLOSED:
 		if (vif_write_state(vif, XENBUS_CLOSED) < 0)
 			return -ECANCELED;
-		vif_log(vif, LOG_LEVEL_INFO, "closed");
+		vif_log_event(vif, LOG_LEVEL_INFO, MESSAGE_VIF_CLOSED, VIF_NO_QUEUE, "closed");
 		return 0;
 	case XENBUS_ACT_ACCEPT:
 		vif->facts.refused = false;
@@ -478,7 +488,8 @@ static bool vif_is_rivals(struct vif *vif)
 		snprintf(vif->reason, sizeof(vif->reason),
 			 "served by the kernel's xen-netback, which is loaded; see xenvifd(8), ONE "
 			 "BACKEND");
-		vif_log(vif, LOG_LEVEL_WARNING, "%s", vif->reason);
+		vif_log_event(vif, LOG_LEVEL_WARNING, MESSAGE_VIF_NETBACK, VIF_NO_QUEUE, "%s",
+			      vif->reason);
 	} else if (was && !vif->rival) {
 		vif->reason[0] = '\0';
 	}
@@ -535,8 +546,10 @@ static void vif_check_tap(struct vif *vif)
 void vif_check_workers(struct vif *vif)
 {
 	const char *fault = NULL;
+	int queue = VIF_NO_QUEUE;
 
 	for (unsigned i = 0; i < vif->n_workers && !fault; i++) {
+		queue = (int)i;
 		worker_serve(vif->worker[i]);
 		fault = worker_fault(vif->worker[i]);
 		if (fault)
@@ -548,7 +561,9 @@ void vif_check_workers(struct vif *vif)
 	vif->facts.refused = true;
 	vif->trouble = VIF_TROUBLE_ROGUE;
 	vif_check_tap(vif);
-	vif_log(vif, LOG_LEVEL_WARNING, "closing: %s", vif->reason);
+	vif_log_event(vif, LOG_LEVEL_WARNING,
+		      vif->trouble == VIF_TROUBLE_ROGUE ? MESSAGE_VIF_ROGUE : MESSAGE_TAP_GONE,
+		      queue, "closing: %s", vif->reason);
 	vif_report_error(vif);
 	vif_mark(vif);
 }
@@ -561,7 +576,8 @@ int vif_drain(struct vif *vif)
 	vif->facts.refused = true; /* this connection is over; the next one is welcome */
 	vif->trouble = VIF_TROUBLE_DRAINED;
 	snprintf(vif->reason, sizeof(vif->reason), "closed by an administrator (vifctl drain)");
-	vif_log(vif, LOG_LEVEL_INFO, "closing: drained by an administrator");
+	vif_log_event(vif, LOG_LEVEL_INFO, MESSAGE_VIF_DRAINED, VIF_NO_QUEUE,
+		      "closing: drained by an administrator");
 	vif_mark(vif);
 	return 0;
 }

@@ -26,6 +26,7 @@
 #include "vif_config.h"
 
 #define VIF_REASON_SIZE 256
+#define VIF_NO_QUEUE	(-1)
 
 /* What kind of thing vif->reason tells of. */
 enum vif_trouble {
@@ -79,6 +80,7 @@ struct vif {
 	uint64_t progress[VIF_QUEUES_MAX]; /* of the workers, when last looked at */
 	char reason[VIF_REASON_SIZE];	   /* why it was refused or can't be made ready; "" */
 	enum vif_trouble trouble;
+	int reason_queue; /* which it is about, or VIF_NO_QUEUE */
 	struct ratelimit log_limit;
 };
 
@@ -122,7 +124,10 @@ int vif_set_carrier(struct vif *vif, enum vif_carrier carrier);
 int vif_drain(struct vif *vif);
 
 /* Logs a line about the vif, within its limit. */
-void vif_log(struct vif *vif, int level, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
+#define vif_log(vif, level, ...) vif_log_event(vif, level, NULL, VIF_NO_QUEUE, __VA_ARGS__)
+
+/* The same: an event of base/message_ids.h, about this queue or VIF_NO_QUEUE. */
+void vif_log_event(struct vif *vif, int level, const char *message_id, int queue,
+		   const char *format, ...) __attribute__((format(printf, 5, 6)));
 
 #endif

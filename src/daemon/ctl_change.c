@@ -82,7 +82,8 @@ json_t *ctl_carrier(struct control *control, const json_t *request)
 		if (code < 0)
 			return ctl_error("%s: the tap's carrier can't be set: %s", vif->name,
 					 strerror(-code));
-		vif_log(vif, LOG_LEVEL_INFO, "carrier set to %s by an administrator", value);
+		vif_log_event(vif, LOG_LEVEL_INFO, MESSAGE_VIF_CARRIER, VIF_NO_QUEUE,
+			      "carrier set to %s by an administrator", value);
 		return json_pack("{si ss ss sb}", "schema", CTL_SCHEMA, "vif", vif->name,
 				 "carrier_set", value, "carrier", vif_has_carrier(vif));
 	}

@@ -46,7 +46,8 @@ static void daemon_reload(struct daemon *daemon)
 
 	service_notify("RELOADING=1");
 	if (options_parse(daemon->argc, daemon->argv, &config) != OPTIONS_RUN) {
-		log_error("settings not read again: see the line before; those from before stay");
+		log_event(LOG_LEVEL_ERROR, MESSAGE_RELOAD_REFUSED,
+			  "settings not read again: see the line before; those from before stay");
 	} else {
 		if (strcmp(config.control_path, daemon->config.control_path) != 0)
 			log_warning("the control socket stays at %s until a restart",
@@ -59,9 +60,10 @@ static void daemon_reload(struct daemon *daemon)
 		daemon->config = config;
 		daemon->control.settings = config.vifs;
 		log_set_level(config.log_level);
-		log_info("settings read again: up to %u queues for a vif that comes, frames wait "
-			 "%u ms for a guest that connects",
-			 config.vifs.max_queues, config.vifs.stall_timeout_ms);
+		log_event(LOG_LEVEL_INFO, MESSAGE_RELOADED,
+			  "settings read again: up to %u queues for a vif that comes, frames wait "
+			  "%u ms for a guest that connects",
+			  config.vifs.max_queues, config.vifs.stall_timeout_ms);
 	}
 	service_notify("READY=1");
 }
@@ -78,7 +80,8 @@ static void signals_ready(struct loop_source *source, uint32_t events)
 		daemon_reload(daemon);
 		return;
 	}
-	log_info("ending on signal %s; guests stay connected", strsignal(info.ssi_signo));
+	log_event(LOG_LEVEL_INFO, MESSAGE_STOPPING, "ending on signal %s; guests stay connected",
+		  strsignal(info.ssi_signo));
 	daemon->loop.stop = true;
 }
 
@@ -118,7 +121,8 @@ static void tell_ready(struct daemon *daemon)
 		n_vifs++;
 		n_queues += vif->n_workers; /* cppcheck-suppress uninitvar; set by the loop */
 	}
-	log_info(
+	log_event(
+		LOG_LEVEL_INFO, MESSAGE_READY,
 		"ready in domain %u: %u vifs found, %u queues carry traffic; up to %u queues a vif",
 		daemon->control.domid, n_vifs, n_queues, daemon->config.vifs.max_queues);
 	service_notify("READY=1\nSTATUS=%u vifs, %u queues", n_vifs, n_queues);

@@ -109,7 +109,7 @@ int sandbox_enter_control(enum sandbox_mode mode)
 	int error;
 
 	if (mode == SANDBOX_OFF) {
-		log_warning("the sandbox is off");
+		log_event(LOG_LEVEL_WARNING, MESSAGE_NO_SANDBOX, "the sandbox is off");
 		return 0;
 	}
 	library_settle();
@@ -123,8 +123,9 @@ int sandbox_enter_control(enum sandbox_mode mode)
 	if (error < 0)
 		return enter_fail(error, "filter system calls");
 	if (mode == SANDBOX_LOG)
-		log_warning("the sandbox only logs: the kernel's log names system calls that it "
-			    "would end the daemon for");
+		log_event(LOG_LEVEL_WARNING, MESSAGE_NO_SANDBOX,
+			  "the sandbox only logs: the kernel's log names system calls that it "
+			  "would end the daemon for");
 	return 0;
 }
 

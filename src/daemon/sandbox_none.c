@@ -7,8 +7,9 @@
 int sandbox_enter_control(enum sandbox_mode mode)
 {
 	if (mode != SANDBOX_OFF)
-		log_info("this build has no sandbox: it was made with a sanitizer, or without "
-			 "libseccomp or libcap-ng");
+		log_event(LOG_LEVEL_INFO, MESSAGE_NO_SANDBOX,
+			  "this build has no sandbox: it was made with a sanitizer, or without "
+			  "libseccomp or libcap-ng");
 	return 0;
 }
 

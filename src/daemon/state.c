@@ -94,7 +94,8 @@ static json_t *file_parse(int fd)
 		why = "of another version";
 	}
 	if (!json && !(text && size == 0)) /* empty: no daemon came so far as to save something */
-		log_warning("the counters begin anew: the state that was kept is no good: %s", why);
+		log_event(LOG_LEVEL_WARNING, MESSAGE_STATE_LOST,
+			  "the counters begin anew: the state that was kept is no good: %s", why);
 	free(text);
 	return json;
 }

@@ -24,9 +24,10 @@ static bool all_move(struct control *control)
 
 		if (queue < 0)
 			continue;
-		log_error("%s: the worker of queue %d does not come back from a call; waiting to "
-			  "be restarted by the service manager",
-			  vif->name, queue);
+		vif_log_event(vif, LOG_LEVEL_ERROR, MESSAGE_WORKER_STUCK, queue,
+			      "the worker of queue %d does not come back from a call; waiting to "
+			      "be restarted by the service manager",
+			      queue);
 		moves = false;
 	}
 	return moves;

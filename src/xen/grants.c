@@ -95,9 +95,10 @@ static void buffer_say_plain(int error)
 	if (said)
 		return;
 	said = true;
-	log_info("copies cost more than they need: no pages from /dev/xen/gntalloc: %s; "
-		 "modprobe xen-gntalloc, or raise its parameter limit",
-		 strerror(error));
+	log_event(LOG_LEVEL_INFO, MESSAGE_NO_SHARED_PAGES,
+		  "copies cost more than they need: no pages from /dev/xen/gntalloc: %s; "
+		  "modprobe xen-gntalloc, or raise its parameter limit",
+		  strerror(error));
 }
 
 void *grants_buffer(struct grants *grants, uint16_t self, size_t size)
