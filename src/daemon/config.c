@@ -47,16 +47,16 @@ static int set_log_level(struct config *config, const char *value)
 	return log_parse_level(value, &config->log_level);
 }
 
+static const char *const sandbox_modes[] = {
+	[SANDBOX_ON] = "on",
+	[SANDBOX_LOG] = "log",
+	[SANDBOX_OFF] = "off",
+};
+
 static int set_sandbox(struct config *config, const char *value)
 {
-	static const char *const modes[] = {
-		[SANDBOX_ON] = "on",
-		[SANDBOX_LOG] = "log",
-		[SANDBOX_OFF] = "off",
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(modes); i++) {
-		if (strcmp(modes[i], value) == 0) {
+	for (size_t i = 0; i < ARRAY_SIZE(sandbox_modes); i++) {
+		if (strcmp(sandbox_modes[i], value) == 0) {
 			config->sandbox = i;
 			return 0;
 		}
@@ -64,16 +64,43 @@ static int set_sandbox(struct config *config, const char *value)
 	return -EINVAL;
 }
 
+static void say_max_queues(const struct config *config, char *text, size_t size)
+{
+	snprintf(text, size, "%u", config->vifs.max_queues);
+}
+
+static void say_stall_timeout(const struct config *config, char *text, size_t size)
+{
+	snprintf(text, size, "%u", config->vifs.stall_timeout_ms);
+}
+
+static void say_control(const struct config *config, char *text, size_t size)
+{
+	snprintf(text, size, "%s", config->control_path);
+}
+
+static void say_log_level(const struct config *config, char *text, size_t size)
+{
+	snprintf(text, size, "%s", log_level_name(config->log_level));
+}
+
+static void say_sandbox(const struct config *config, char *text, size_t size)
+{
+	snprintf(text, size, "%s", sandbox_modes[config->sandbox]);
+}
+
 static const struct {
 	const char *name;
 	int (*set)(struct config *config, const char *value);
+	void (*say)(const struct config *config, char *text, size_t size);
 	const char *allowed;
 } settings[] = {
-	{ "max-queues", set_max_queues, "a number from 1 to 64" },
-	{ "stall-timeout-ms", set_stall_timeout, "a number of milliseconds from 10 to 3600000" },
-	{ "control", set_control, "an absolute path shorter than 108 characters" },
-	{ "log-level", set_log_level, "error, warning, info or debug" },
-	{ "sandbox", set_sandbox, "on, log or off" },
+	{ "max-queues", set_max_queues, say_max_queues, "a number from 1 to 64" },
+	{ "stall-timeout-ms", set_stall_timeout, say_stall_timeout,
+	  "a number of milliseconds from 10 to 3600000" },
+	{ "control", set_control, say_control, "an absolute path shorter than 108 characters" },
+	{ "log-level", set_log_level, say_log_level, "error, warning, info or debug" },
+	{ "sandbox", set_sandbox, say_sandbox, "on, log or off" },
 };
 
 _Static_assert(VIF_QUEUES_MAX == 64, "settings[] says the limit in words");
@@ -104,8 +131,17 @@ int config_set(struct config *config, const char *name, const char *value, const
 	return -ENOENT;
 }
 
+const char *config_text(const struct config *config, size_t number, char *text, size_t size)
+{
+	if (number >= ARRAY_SIZE(settings))
+		return NULL;
+	settings[number].say(config, text, size);
+	return settings[number].name;
+}
+
 struct file_reader {
 	struct config *config;
+	FILE *complaints;
 	const char *path;
 	FILE *file;
 	unsigned line;
@@ -124,7 +160,8 @@ static char *file_read_line(char *line, int size, void *stream)
 static void file_complain(struct file_reader *reader, const char *kind, const char *text,
 			  const char *name)
 {
-	fprintf(stderr, "%s:%u: %s: %s \"%s\"\n", reader->path, reader->line, kind, text, name);
+	fprintf(reader->complaints, "%s:%u: %s: %s \"%s\"\n", reader->path, reader->line, kind,
+		text, name);
 }
 
 static int file_set(void *user, const char *section, const char *name, const char *value)
@@ -141,30 +178,30 @@ static int file_set(void *user, const char *section, const char *name, const cha
 	if (error == -ENOENT) {
 		file_complain(reader, "warning", "there is no setting", name);
 	} else if (error < 0) {
-		fprintf(stderr, "%s:%u: error: %s = %s: must be %s\n", reader->path, reader->line,
-			name, value, allowed);
+		fprintf(reader->complaints, "%s:%u: error: %s = %s: must be %s\n", reader->path,
+			reader->line, name, value, allowed);
 		reader->error = -EINVAL;
 	}
 	return 1;
 }
 
-int config_read_file(struct config *config, const char *path, bool must_exist)
+int config_read_file(struct config *config, const char *path, bool must_exist, FILE *complaints)
 {
-	struct file_reader reader = { .config = config, .path = path };
+	struct file_reader reader = { .config = config, .complaints = complaints, .path = path };
 	int line;
 
 	reader.file = fopen(path, "re");
 	if (!reader.file) {
 		if (errno == ENOENT && !must_exist)
 			return 0;
-		fprintf(stderr, "%s: error: can't be read: %s\n", path, strerror(errno));
+		fprintf(complaints, "%s: error: can't be read: %s\n", path, strerror(errno));
 		return -EINVAL;
 	}
 	line = ini_parse_stream(file_read_line, &reader, file_set, &reader);
 	fclose(reader.file);
 	if (line != 0) {
-		fprintf(stderr, "%s:%d: error: neither \"[section]\" nor \"name = value\"\n", path,
-			line);
+		fprintf(complaints, "%s:%d: error: neither \"[section]\" nor \"name = value\"\n",
+			path, line);
 		return -EINVAL;
 	}
 	return reader.error;

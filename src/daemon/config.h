@@ -7,6 +7,7 @@
 #define XENVIFD_DAEMON_CONFIG_H
 
 #include <stdbool.h>
+#include <stdio.h>
 
 #include "base/log.h"
 #include "control/control.h"
@@ -14,6 +15,8 @@
 
 #define CONFIG_DEFAULT_FILE    "/etc/xenvifd/xenvifd.conf"
 #define CONFIG_DEFAULT_CONTROL "/run/xenvifd/control.sock"
+
+#define CONFIG_TEXT_SIZE 128 /* of the longest setting, as text */
 
 struct config {
 	struct control_settings vifs;
@@ -32,11 +35,17 @@ void config_init(struct config *config);
 int config_set(struct config *config, const char *name, const char *value, const char **allowed);
 
 /*
+ * The setting number `number`, 0 and up, as it would stand in the file, into
+ * text. Its name; NULL when there are not so many.
+ */
+const char *config_text(const struct config *config, size_t number, char *text, size_t size);
+
+/*
  * Reads an INI file: section [global] and the settings' names. Each fault is
- * printed to standard error with file and line: an unknown section or key is
+ * written to `complaints`, a line with file and line number: an unknown section or key is
  * a warning, a bad value or line an error. An absent file is one when `must_exist`.
  * 0, or -EINVAL.
  */
-int config_read_file(struct config *config, const char *path, bool must_exist);
+int config_read_file(struct config *config, const char *path, bool must_exist, FILE *complaints);
 
 #endif

@@ -28,6 +28,7 @@ static const struct {
 	{ "kick", CHANGES, ctl_kick },
 	{ "carrier", CHANGES, ctl_carrier },
 	{ "drain", CHANGES, ctl_drain },
+	{ "reload", CHANGES, ctl_reload },
 	{ "rate", CHANGES_WITH_VALUE, ctl_rate },
 };
 

@@ -29,6 +29,7 @@ ctl_handler ctl_show;	 /* all vifs with their queues and counters */
 ctl_handler ctl_rings;	 /* the rings of "vif", or of all, and who waits for whom */
 ctl_handler ctl_explain; /* why "vif" is not connected, or moves nothing */
 ctl_handler ctl_metrics; /* all counters, as OpenMetrics text */
+ctl_handler ctl_reload;	 /* reads the settings again */
 ctl_handler ctl_log;	 /* the log's level; set to "value" when there is one */
 ctl_handler ctl_kick;	 /* "queue" of "vif", or all of its queues */
 ctl_handler ctl_carrier; /* of "vif": set to "value", "on", "off" or "auto" */

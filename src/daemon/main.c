@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -18,55 +19,12 @@
 #include "base/service.h"
 #include "control/control.h"
 #include "control/vif.h"
-#include "daemon/config.h"
-#include "daemon/ctl.h"
+#include "daemon/daemon.h"
 #include "daemon/options.h"
+#include "daemon/reload.h"
 #include "daemon/sandbox.h"
-#include "daemon/state.h"
-#include "daemon/watchdog.h"
 
 #define EXIT_USAGE 2
-
-struct daemon {
-	int argc;
-	char **argv;
-	struct config config;
-	struct loop loop;
-	struct control control;
-	struct ctl *ctl;
-	struct state *state;
-	struct watchdog watchdog;
-	struct loop_source signals;
-};
-
-/* The settings as they are in the file now; what is wrong there leaves all as it is. */
-static void daemon_reload(struct daemon *daemon)
-{
-	struct config config;
-
-	service_notify("RELOADING=1");
-	if (options_parse(daemon->argc, daemon->argv, &config) != OPTIONS_RUN) {
-		log_event(LOG_LEVEL_ERROR, MESSAGE_RELOAD_REFUSED,
-			  "settings not read again: see the line before; those from before stay");
-	} else {
-		if (strcmp(config.control_path, daemon->config.control_path) != 0)
-			log_warning("the control socket stays at %s until a restart",
-				    daemon->config.control_path);
-		if (config.sandbox != daemon->config.sandbox)
-			log_warning("the sandbox stays as it is until a restart");
-		strcpy(config.control_path, daemon->config.control_path);
-		config.sandbox = daemon->config.sandbox;
-		config.vifs.worker_enter = daemon->config.vifs.worker_enter;
-		daemon->config = config;
-		daemon->control.settings = config.vifs;
-		log_set_level(config.log_level);
-		log_event(LOG_LEVEL_INFO, MESSAGE_RELOADED,
-			  "settings read again: up to %u queues for a vif that comes, frames wait "
-			  "%u ms for a guest that connects",
-			  config.vifs.max_queues, config.vifs.stall_timeout_ms);
-	}
-	service_notify("READY=1");
-}
 
 static void signals_ready(struct loop_source *source, uint32_t events)
 {
@@ -77,7 +35,7 @@ static void signals_ready(struct loop_source *source, uint32_t events)
 	if (read(source->fd, &info, sizeof(info)) != sizeof(info))
 		return;
 	if (info.ssi_signo == SIGHUP) {
-		daemon_reload(daemon);
+		json_decref(reload(daemon));
 		return;
 	}
 	log_event(LOG_LEVEL_INFO, MESSAGE_STOPPING, "ending on signal %s; guests stay connected",
@@ -204,7 +162,7 @@ int main(int argc, char **argv)
 	static struct daemon daemon;
 	int error;
 
-	switch (options_parse(argc, argv, &daemon.config)) {
+	switch (options_parse(argc, argv, &daemon.config, stderr)) {
 	case OPTIONS_RUN:
 		break;
 	case OPTIONS_DONE:

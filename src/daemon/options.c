@@ -50,18 +50,18 @@ struct command_line {
 	bool check_only;
 };
 
-static enum options_result setting_take(struct config *config, const char *name)
+static enum options_result setting_take(struct config *config, const char *name, FILE *complaints)
 {
 	const char *allowed = "";
 
 	if (config_set(config, name, optarg, &allowed) == 0)
 		return OPTIONS_RUN;
-	fprintf(stderr, "xenvifd: --%s %s: must be %s\n", name, optarg, allowed);
+	fprintf(complaints, "xenvifd: --%s %s: must be %s\n", name, optarg, allowed);
 	return OPTIONS_ERROR;
 }
 
 static enum options_result options_pass(int argc, char **argv, struct config *config,
-					struct command_line *line)
+					struct command_line *line, FILE *complaints)
 {
 	int option, index = 0;
 
@@ -81,35 +81,37 @@ static enum options_result options_pass(int argc, char **argv, struct config *co
 			fputs(usage, stdout);
 			return OPTIONS_DONE;
 		case OPTION_SETTING:
-			if (setting_take(config, long_options[index].name) == OPTIONS_ERROR)
+			if (setting_take(config, long_options[index].name, complaints) ==
+			    OPTIONS_ERROR)
 				return OPTIONS_ERROR;
 			break;
 		default:
-			fputs("Try \"xenvifd --help\".\n", stderr);
+			fputs("Try \"xenvifd --help\".\n", complaints);
 			return OPTIONS_ERROR;
 		}
 	}
 	if (optind < argc) {
-		fprintf(stderr, "xenvifd: what is \"%s\"? Try \"xenvifd --help\".\n", argv[optind]);
+		fprintf(complaints, "xenvifd: what is \"%s\"? Try \"xenvifd --help\".\n",
+			argv[optind]);
 		return OPTIONS_ERROR;
 	}
 	return OPTIONS_RUN;
 }
 
-enum options_result options_parse(int argc, char **argv, struct config *config)
+enum options_result options_parse(int argc, char **argv, struct config *config, FILE *complaints)
 {
 	struct command_line line = { 0 };
 	enum options_result result;
 
 	config_init(config);
-	result = options_pass(argc, argv, config, &line);
+	result = options_pass(argc, argv, config, &line, complaints);
 	if (result != OPTIONS_RUN)
 		return result;
 	config_init(config);
 	if (config_read_file(config, line.config_file ? line.config_file : CONFIG_DEFAULT_FILE,
-			     line.config_file != NULL) < 0)
+			     line.config_file != NULL, complaints) < 0)
 		return OPTIONS_ERROR;
-	result = options_pass(argc, argv, config, &line);
+	result = options_pass(argc, argv, config, &line, complaints);
 	if (result == OPTIONS_RUN && line.check_only) {
 		puts("The configuration is good.");
 		return OPTIONS_DONE;

@@ -200,6 +200,26 @@ static int run_log(const struct call *call)
 	return finish(call, client_ask(&call->client, request), print_level);
 }
 
+static void print_reloaded(const json_t *answer)
+{
+	json_t *changes = json_object_get(answer, "changes"), *change, *warning;
+	size_t index;
+
+	json_array_foreach(json_object_get(answer, "warnings"), index, warning)
+		printf("%s\n", json_string_value(warning));
+	if (json_array_size(changes) == 0)
+		printf("settings read again: nothing has changed\n");
+	json_array_foreach(changes, index, change)
+		printf("%s: %s -> %s%s\n", text_of(change, "setting"), text_of(change, "before"),
+		       text_of(change, "after"),
+		       json_is_true(json_object_get(change, "applied")) ? "" : ", after a restart");
+}
+
+static int run_reload(const struct call *call)
+{
+	return finish(call, client_ask(&call->client, request_of("reload")), print_reloaded);
+}
+
 static void print_kicked(const json_t *answer)
 {
 	long long n = count_of(answer, "kicked");
@@ -335,6 +355,7 @@ const struct verb verbs[] = {
 	{ "rate", "VIF [RATE|off]", "what its guest may send, such as 10Mb/s; to set it: root", 1,
 	  2, run_rate },
 	{ "log", "[LEVEL]", "the daemon's log level; to set it: root", 0, 1, run_log },
+	{ "reload", "", "read the settings again, as SIGHUP does (root)", 0, 0, run_reload },
 	{ "metrics", "", "all counters, as OpenMetrics text", 0, 0, run_metrics },
 	{ "dump", "", "one line a vif, separated by tabs, for scripts", 0, 0, run_dump },
 	{ "list-commands", "", "this list, for scripts", 0, 0, run_list_commands },

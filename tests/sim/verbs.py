@@ -401,6 +401,45 @@ def drain(host):
     same(vif.backend("state"), "6", "its state")
 
 
+@test(cost=3)
+def reload(host):
+    """reload: says what has changed and what takes a restart; of a bad file, the line, all staying."""
+    path = os.path.join(host.directory, "conf")
+
+    def write(text):
+        with open(path, "w") as file:
+            file.write("[global]\n" + text)
+
+    write("max-queues = 2\nlog-level = info\n")
+    host.daemon.start("--config", path)
+    same(vifctl(host, "reload"), "settings read again: nothing has changed\n", "nothing")
+    write("max-queues = 3\nsandbox = log\nstall-timeout-ms = 500\nno-such = 1\n")
+    vifctl(host, "log", "debug")
+    answer = in_json(host, "reload")
+    same({c["setting"]: (c["before"], c["after"], c["applied"]) for c in answer["changes"]},
+         {"max-queues": ("2", "3", True), "stall-timeout-ms": ("10000", "500", True),
+          "log-level": ("debug", "info", True), "sandbox": ("on", "log", False)}, "changes")
+    same(answer["warnings"], [f'{path}:5: warning: there is no setting "no-such"'], "warnings")
+    same(vifctl(host, "log"), "info\n", "the level")
+    out = vifctl(host, "reload")
+    check("no-such" in out and "sandbox: on -> log, after a restart\n" in out, out)
+    vif = host.domain(1).vif().add(bridge="xenbr0")
+    same(vif.backend("multi-queue-max-queues"), "3", "queues of a vif that comes")
+    for text, words in (("max-queues = 5\nstall-timeout-ms = never\n", ":3: error: stall-timeout-ms"),
+                        ("max-queues = 0\nlog-level = loud\n", ":2: error: max-queues"),
+                        ("max-queues = 5\nrubbish\n", ":3: error: neither")):
+        write(text)
+        error = vifctl(host, "reload", status=1)
+        check(path + words in error and "nothing was changed" in error and error.count("\n") == 1,
+              error)
+    os.unlink(path)
+    check("can't be read" in vifctl(host, "reload", status=1), "a file that is gone")
+    other = host.domain(1).vif(1).add(bridge="xenbr0")
+    same(other.backend("multi-queue-max-queues"), "3", "queues after bad files")
+    check("settings not read again" in host.daemon.log and "max-queues: 3, and was 2" in
+          host.daemon.log, host.daemon.log)
+
+
 # metrics
 
 SAMPLE = re.compile(r'([a-z_]+)\{((?:[a-z_]+="[^"\\\n]*",?)*)\} (\d+)')
@@ -624,7 +663,7 @@ def permissions(host):
         status, out, err = as_user(host, NOBODY, 0, name, *args)
         check(status == 0 and out and not err, f"{name} as a member of the group: {status} {err}")
     for args in (["kick", "vif1.0"], ["rate", "vif1.0", "off"], ["carrier", "vif1.0", "off"],
-                 ["drain", "vif1.0"], ["log", "debug"]):
+                 ["drain", "vif1.0"], ["log", "debug"], ["reload"]):
         status, out, err = as_user(host, NOBODY, 0, *args)
         check(status == 1 and not out and "only root" in err and str(NOBODY) in err,
               f"{args} as a member of the group: {status} {out} {err}")
@@ -670,7 +709,7 @@ def wrong_words(host):
     usage = vifctl(host, "--help")
     commands = in_json(host, "list-commands")["commands"]
     same([c["usage"] for c in commands], vifctl(host, "list-commands").splitlines(), "both forms")
-    check(set(READING) | {"kick", "carrier", "drain", "rate"} == {c["name"] for c in commands}, commands)
+    check(set(READING) | {"kick", "carrier", "drain", "rate", "reload"} == {c["name"] for c in commands}, commands)
     for command in commands:
         check(f"  {command['usage']} " in usage and command["help"] in usage, command)
 
