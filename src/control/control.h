@@ -33,11 +33,13 @@ struct control_settings {
 	int (*worker_enter)(void); /* of worker_setup */
 };
 
-/* What an earlier daemon has left to this one. */
+/* What an earlier daemon has left to this one. NULL functions: nothing is known. */
 struct control_memory {
-	/* The counters of a queue, if it is the one of that connection. NULL: nothing is known. */
+	/* The counters of a queue, if it is the one of that connection. */
 	bool (*recall)(void *ctx, const char *vif, unsigned queue,
 		       const struct vif_queue_config *config, struct stats *stats);
+	/* What an administrator has set the carrier of a vif to: an enum vif_carrier. */
+	int (*recall_carrier)(void *ctx, const char *vif);
 	void *ctx;
 };
 

@@ -321,7 +321,8 @@ static int tap_get(struct vif *vif, bool fresh, bool carrier)
 static int act_prepare(struct vif *vif)
 {
 	bool fresh = vif->facts.own_state == XENBUS_INITIALISING;
-	bool carrier = vif->facts.own_state == XENBUS_CONNECTED;
+	bool carrier = vif->carrier == VIF_CARRIER_AUTO ? vif->facts.own_state == XENBUS_CONNECTED
+							: vif->carrier == VIF_CARRIER_ON;
 	uint32_t advertised;
 	int origin;
 
@@ -496,6 +497,15 @@ static bool vif_is_rivals(struct vif *vif)
 	return vif->rival;
 }
 
+/* At the start: what an administrator has told an earlier daemon, of a vif that it knew. */
+static void vif_recall_carrier(struct vif *vif)
+{
+	const struct control_memory *memory = &vif->control->memory;
+
+	if (memory->recall_carrier && vif->facts.own_state != XENBUS_INITIALISING)
+		vif->carrier = memory->recall_carrier(memory->ctx, vif->name);
+}
+
 void vif_update(struct vif *vif)
 {
 	enum xenbus_action action;
@@ -509,6 +519,7 @@ void vif_update(struct vif *vif)
 	}
 	if (vif->facts.exists && vif->facts.ready && vif->facts.own_state == XENBUS_INITIALISING)
 		vif_start_over(vif);
+	vif_recall_carrier(vif);
 	if (vif_is_rivals(vif))
 		return;
 	for (int i = 0; i < VIF_ACTIONS_MAX; i++) {

@@ -70,7 +70,7 @@ struct vif {
 	bool rate_wrong;		/* it means nothing */
 	struct xenbus_facts facts;
 	uint64_t peer_since;	  /* clock_now_ns when facts.peer_state was first seen as it is */
-	enum vif_carrier carrier; /* until the vif, or the daemon, goes */
+	enum vif_carrier carrier; /* until the vif goes */
 	unsigned max_queues;	  /* what this vif was or will be offered */
 	struct tap tap;
 	struct vif_config config; /* of the connection; n_queues 0 without one */

@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "daemon/daemon.h"
 
 static const char *const carrier_names[] = {
 	[VIF_CARRIER_AUTO] = "auto",
@@ -82,6 +83,7 @@ json_t *ctl_carrier(struct control *control, const json_t *request)
 		if (code < 0)
 			return ctl_error("%s: the tap's carrier can't be set: %s", vif->name,
 					 strerror(-code));
+		state_save(daemon_of(control)->state, control); /* a kill would forget it */
 		vif_log_event(vif, LOG_LEVEL_INFO, MESSAGE_VIF_CARRIER, VIF_NO_QUEUE,
 			      "carrier set to %s by an administrator", value);
 		return json_pack("{si ss ss sb}", "schema", CTL_SCHEMA, "vif", vif->name,

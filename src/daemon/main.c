@@ -135,7 +135,8 @@ static int daemon_open(struct daemon *daemon)
 		control_close(&daemon->control);
 		return error;
 	}
-	daemon->control.memory.recall = NULL; /* it was about the connections found at the start */
+	/* It was about the vifs and connections found at the start. */
+	daemon->control.memory = (struct control_memory){ 0 };
 	state_forget(daemon->state);
 	service_discard();
 	error = watchdog_open(&daemon->watchdog, &daemon->loop, &daemon->control, daemon->state);

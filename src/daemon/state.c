@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The counters, kept over a restart. */
+/* Counters and carriers, kept over a restart. */
 #include "daemon/state.h"
 
 #include <errno.h>
@@ -15,6 +15,7 @@
 #include "base/service.h"
 #include "control/vif.h"
 #include "daemon/counters.h"
+#include "daemon/ctl_verbs.h"
 
 #define STATE_NAME     "state"
 #define STATE_KEY_SIZE (IFNAMSIZ + 16)
@@ -58,6 +59,18 @@ static bool state_recall(void *ctx, const char *vif, unsigned queue,
 	return same;
 }
 
+static int state_recall_carrier(void *ctx, const char *vif)
+{
+	const struct state *state = ctx;
+	json_t *entry = json_object_get(json_object_get(state->read, "vifs"), vif);
+	const char *name = json_string_value(json_object_get(entry, "carrier"));
+
+	for (int carrier = VIF_CARRIER_AUTO; name && carrier <= VIF_CARRIER_OFF; carrier++)
+		if (strcmp(name, ctl_carrier_name(carrier)) == 0)
+			return carrier;
+	return VIF_CARRIER_AUTO;
+}
+
 /* The whole file as text; NULL and a reason. */
 static char *file_read(int fd, size_t *size, const char **why)
 {
@@ -95,7 +108,9 @@ static json_t *file_parse(int fd)
 	}
 	if (!json && !(text && size == 0)) /* empty: no daemon came so far as to save something */
 		log_event(LOG_LEVEL_WARNING, MESSAGE_STATE_LOST,
-			  "the counters begin anew: the state that was kept is no good: %s", why);
+			  "the counters begin anew, and carriers are as at first: the state that "
+			  "was kept is no good: %s",
+			  why);
 	free(text);
 	return json;
 }
@@ -113,7 +128,7 @@ struct state *state_open(void)
 	}
 	state->fd = memfd_create("xenvifd-" STATE_NAME, MFD_CLOEXEC);
 	if (state->fd < 0)
-		log_warning("counters will not survive a restart: memfd_create: %s",
+		log_warning("counters and carriers will not survive a restart: memfd_create: %s",
 			    strerror(errno));
 	else
 		service_keep(STATE_NAME, state->fd);
@@ -122,7 +137,9 @@ struct state *state_open(void)
 
 struct control_memory state_memory(struct state *state)
 {
-	return (struct control_memory){ .recall = state_recall, .ctx = state };
+	return (struct control_memory){ .recall = state_recall,
+					.recall_carrier = state_recall_carrier,
+					.ctx = state };
 }
 
 void state_forget(struct state *state)
@@ -131,9 +148,13 @@ void state_forget(struct state *state)
 	state->read = NULL;
 }
 
-static void vif_write(json_t *queues, const struct vif *vif)
+static void vif_write(json_t *vifs, json_t *queues, const struct vif *vif)
 {
 	char key[STATE_KEY_SIZE];
+
+	if (vif->carrier != VIF_CARRIER_AUTO)
+		json_object_set_new(vifs, vif->name,
+				    json_pack("{ss}", "carrier", ctl_carrier_name(vif->carrier)));
 
 	for (unsigned i = 0; i < vif->n_workers; i++) {
 		json_t *entry = json_object();
@@ -146,24 +167,25 @@ static void vif_write(json_t *queues, const struct vif *vif)
 
 void state_save(struct state *state, const struct control *control)
 {
-	json_t *queues, *json;
+	json_t *vifs, *queues, *json;
 	const struct vif *vif;
 	char *text;
 	size_t size;
 
 	if (state->fd < 0)
 		return;
+	vifs = json_object();
 	queues = json_object();
 	cds_list_for_each_entry(vif, &control->vifs, in_all)
-		vif_write(queues, vif);
-	json = json_pack("{si so}", "version", STATE_VERSION, "queues", queues);
+		vif_write(vifs, queues, vif);
+	json = json_pack("{si so so}", "version", STATE_VERSION, "vifs", vifs, "queues", queues);
 	text = json ? json_dumps(json, JSON_COMPACT) : NULL;
 	json_decref(json);
 	if (!text)
 		return; /* what was saved last stays */
 	size = strlen(text);
 	if (ftruncate(state->fd, 0) < 0 || pwrite(state->fd, text, size, 0) != (ssize_t)size)
-		log_warning("the counters were not saved: %s", strerror(errno));
+		log_warning("counters and carriers were not saved: %s", strerror(errno));
 	free(text);
 }
 

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the rings and xenstore don't say, for the next daemon: the counters.
+ * What the rings and xenstore don't say, for the next daemon: the counters, and
+ * the carriers that an administrator has set.
  *
  * It is JSON in a memory file that the service manager keeps. Queues are told
  * by vif, number, ring references and ports, counters by their names, so a
- * daemon of another version takes what it knows. A file that is missing,
- * damaged or of another version costs the counters and nothing else.
+ * daemon of another version takes what it knows; members that it doesn't know
+ * it passes over, and the version is raised only when one changes its meaning.
+ * A file that is missing, damaged or of another version costs the counters and
+ * carriers, and nothing else.
  *
  * Control thread.
  */

@@ -5,7 +5,7 @@ import os
 import signal
 import time
 
-from kit import (PATIENCE, address_of, bridge_addresses, check, connected, queues, same, show, test,
+from kit import (PATIENCE, address_of, ask, bridge_addresses, check, connected, queues, same, show, test,
                  until)
 from manager import ServiceManager
 from restart import EVERY, port
@@ -127,6 +127,54 @@ def kept_things_are_no_good(host):
         names = ["state"] + [f"vif1.0-q{i}" for i in range(4)]
         until(lambda: manager.names() == names, 5, f"{names} to be kept, not {manager.names()}")
     same(guest.running(), True, "the guest runs")
+
+
+@test(cost=6)
+def carrier_stays(host):
+    """What an administrator set a carrier to, over a restart and a kill; not to a vif that is new."""
+    bridge_addresses(host)
+    manager = ServiceManager(host)
+    daemon = manager.start("--max-queues", "2")
+    vifs = [connected(host, domid)[0] for domid in (1, 2)]
+    waits = host.domain(3).vif().add(bridge="xenbr0")
+    set_to = {"vif1.0": "off", "vif2.0": "auto", "vif3.0": "on"}
+    for name, value in set_to.items():
+        ask(host, json.dumps({"verb": "carrier", "vif": name, "value": value}))
+
+    def carriers():
+        return {name: int(host.run(["cat", f"/sys/class/net/{name}/carrier"])) for name in set_to}
+
+    def is_set_to():
+        return {vif.name: show(vif)["tap"]["carrier_set"] for vif in (*vifs, waits)}
+
+    same(carriers(), {"vif1.0": 0, "vif2.0": 1, "vif3.0": 1}, "carriers")
+    changes = [carrier_changes(host, name) for name in set_to]
+    for number in (signal.SIGKILL, signal.SIGTERM):  # at once: no look of the watchdog between
+        daemon.process.signal(number)
+        daemon.process.wait(20 * PATIENCE)
+        manager.start("--max-queues", "2")
+        same(is_set_to(), set_to, f"what they are set to after signal {number}")
+        same(carriers(), {"vif1.0": 0, "vif2.0": 1, "vif3.0": 1}, f"carriers after {number}")
+    same([carrier_changes(host, name) for name in set_to], changes, "changes of carriers")
+    ask(host, '{"verb": "carrier", "vif": "vif3.0", "value": "auto"}')
+    daemon.kill()
+    vifs[0].forget()  # and another takes its number while there is no daemon
+    vifs[0].plug(bridge="xenbr0")
+    manager.start("--max-queues", "2")
+    vifs[0].wait_backend("2", 10 * PATIENCE)
+    same(is_set_to(), dict.fromkeys(set_to, "auto"), "after another vif took the number")
+    state = os.fdopen(os.dup(manager.fd("state")), "r+b", buffering=0)
+    for text, left in ((b'{"version": 1, "queues": {}}', "auto"),
+                       (b'{"version": 1, "vifs": {"vif2.0": {"carrier": "off"}}}', "off"),
+                       (b'{"version": 1, "vifs": {"vif2.0": {"carrier": "up"}}}', "auto"),
+                       (b'{"version": 1, "vifs": [1], "queues": {}}', "auto"),
+                       (b'{"version": 1, "vifs": {"vif2.0": 1}}', "auto")):
+        daemon.terminate()
+        os.ftruncate(state.fileno(), 0)
+        os.pwrite(state.fileno(), text, 0)
+        manager.start("--max-queues", "2")
+        same(show(vifs[1])["tap"]["carrier_set"], left, f"after {text}")
+        same(vifs[1].states(), ("4", "4"), f"states after {text}")
 
 
 @test(cost=3)

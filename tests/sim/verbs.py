@@ -315,7 +315,7 @@ def link(host, name):
 
 @test(cost=4)
 def carrier(host):
-    """carrier: off, on and auto, through a reconnection; forgotten with the daemon."""
+    """carrier: off, on and auto, through a reconnection; without a service manager, forgotten with the daemon."""
     vif, guest = one_vif(host)
 
     def has_carrier():
