@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "vifctl/render.h"
 #include "vifctl/text.h"
+#include "vifctl/textfile.h"
 
 #define DRAIN_LOOK_SECONDS 0.05
 
@@ -168,8 +169,27 @@ static void print_text(const json_t *answer)
 	fputs(text_of(answer, "text"), stdout);
 }
 
+/* Rather no file than one that says for ever what was so once. */
+static int metrics_write(const struct call *call, const char *path)
+{
+	json_t *answer = client_ask(&call->client, request_of("metrics"));
+	int error;
+
+	if (!answer) {
+		unlink(path);
+		return EXIT_FAILURE;
+	}
+	error = textfile_write(path, text_of(answer, "text"));
+	json_decref(answer);
+	return error == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
 static int run_metrics(const struct call *call)
 {
+	if (call->n_words > 0 && call->json)
+		return usage_error("a file is given text, without --json", call->words[0]);
+	if (call->n_words > 0)
+		return metrics_write(call, call->words[0]);
 	return finish(call, client_ask(&call->client, request_of("metrics")), print_text);
 }
 
@@ -356,7 +376,8 @@ const struct verb verbs[] = {
 	  2, run_rate },
 	{ "log", "[LEVEL]", "the daemon's log level; to set it: root", 0, 1, run_log },
 	{ "reload", "", "read the settings again, as SIGHUP does (root)", 0, 0, run_reload },
-	{ "metrics", "", "all counters, as OpenMetrics text", 0, 0, run_metrics },
+	{ "metrics", "[FILE]", "all counters, as OpenMetrics text; FILE: for node_exporter", 0, 1,
+	  run_metrics },
 	{ "dump", "", "one line a vif, separated by tabs, for scripts", 0, 0, run_dump },
 	{ "list-commands", "", "this list, for scripts", 0, 0, run_list_commands },
 	{ NULL, NULL, NULL, 0, 0, NULL },

@@ -31,6 +31,10 @@ _vifctl() {
 		case $verb:$n in
 		:0) choices=$("$program" list-commands 2>/dev/null | cut -d ' ' -f 1) ;;
 		carrier:1) choices='on off auto' ;;
+		metrics:0)
+			mapfile -t COMPREPLY < <(compgen -f -- "$word")
+			return
+			;;
 		log:0) choices='error warning info debug' ;;
 		kick:0 | carrier:0 | drain:0 | rate:0 | explain:0 | rings:0 | show:* | stats:* | queues:*)
 			choices=$("$program" -t 2 "${control[@]}" dump 2>/dev/null | cut -f 1)

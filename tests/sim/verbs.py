@@ -516,6 +516,65 @@ def metrics(host):
     check(in_json(host, "metrics")["text"] == text, "metrics in JSON are others")
 
 
+def prometheus(text):
+    """{family: {labels: value}} of a text of Prometheus's older format, read by its rules."""
+    families, kind, name = {}, None, None
+    for line in text.splitlines():
+        if line.startswith("# TYPE "):
+            name, kind = line[len("# TYPE "):].split(" ")
+            check(name not in families and kind in ("counter", "gauge", "histogram"), line)
+            families[name] = {}
+        elif line.startswith("# HELP "):
+            same(line.split(" ", 3)[2], name, "whose help it is")
+        else:
+            match = SAMPLE.fullmatch(line)
+            check(match, f"no sample: {line!r}")
+            whose = re.sub("_(bucket|sum|count)$", "", match[1]) if kind == "histogram" else match[1]
+            same(whose, name, "the sample's family")
+            labels = (match[1], *re.findall(r'([a-z_]+)="([^"]*)"', match[2]))
+            check(labels not in families[name], f"twice: {line}")
+            families[name][labels] = match[3]
+    return families
+
+
+@test(cost=3)
+def textfile(host):
+    """metrics FILE: the same in Prometheus's older format, whole or not at all; gone with the daemon."""
+    one_vif(host)
+    folder = os.path.join(host.directory, "textfiles")
+    os.mkdir(folder)
+    path = os.path.join(folder, "xenvifd.prom")
+    same(vifctl(host, "metrics", path), "", "what it prints")
+    same((os.listdir(folder), oct(os.stat(path).st_mode & 0o7777)), (["xenvifd.prom"], "0o644"), "it")
+    with open(path) as file:
+        text = file.read()
+    kinds = dict(re.findall(r"^# TYPE (\S+) (\S+)$", vifctl(host, "metrics"), re.M))
+    same({name: len(samples) > 0 for name, samples in prometheus(text).items()},
+         {name + ("_total" if kind == "counter" else ""): True for name, kind in kinds.items()},
+         "families, all with samples")
+    check("# EOF" not in text and "# UNIT" not in text and text.endswith("\n"), text[-100:])
+    seen = []
+
+    def look():
+        with open(path) as file:
+            seen.append(prometheus(file.read()).keys())
+
+    looking = Background(look, 0)
+    for _ in range(30):
+        vifctl(host, "metrics", path)
+    looking.stop()
+    check(len(seen) > 10 and all(keys == seen[0] for keys in seen), "it was seen half written")
+    vifctl(host, "metrics", path, "--json", status=2)
+    check("can't be written" in vifctl(host, "metrics", "/nowhere/file", status=1), "no directory")
+    os.mkdir(os.path.join(folder, "taken"))
+    vifctl(host, "metrics", os.path.join(folder, "taken"), status=1)
+    same(sorted(os.listdir(folder)), ["taken", "xenvifd.prom"], "what failures leave")
+    host.daemon.kill()
+    vifctl(host, "metrics", path, status=1)
+    same(os.listdir(folder), ["taken"], "without a daemon")
+    start(host)
+
+
 # explain
 
 @test(cost=4)
