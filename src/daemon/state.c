@@ -19,7 +19,7 @@
 
 #define STATE_NAME     "state"
 #define STATE_KEY_SIZE (IFNAMSIZ + 16)
-/* 4096 queues, with their counters' names and numbers. */
+/* 4096 queues, with their counters' and histograms' names and numbers. */
 #define STATE_SIZE_MAX (16u * 1024 * 1024)
 
 struct state {

@@ -261,12 +261,23 @@ static int batch_run_limited(struct queue *queue)
 
 int from_guest_run(struct queue *queue)
 {
+	struct stats_from_guest *stats = &queue->stats.from_guest;
+	int n;
+
 	if (ring_tx_fetch(&queue->tx) < 0) {
 		queue->rogue = "TX ring: the request producer ran ahead of the ring, or back";
 		return -EPROTO;
 	}
-	if (credit_is_limited(queue->credit))
-		return batch_run_limited(queue);
-	queue->starved = false;
-	return batch_run(queue, QUEUE_BATCH_BYTES);
+	stats_sample_count(stats->ring_pending, ring_tx_pending(&queue->tx));
+	if (credit_is_limited(queue->credit)) {
+		n = batch_run_limited(queue);
+	} else {
+		queue->starved = false;
+		n = batch_run(queue, QUEUE_BATCH_BYTES);
+	}
+	if (n > 0) {
+		stats_sample_count(stats->batch_frames, n);
+		queue_time_wake(queue, stats->wake_to_notify);
+	}
+	return n;
 }

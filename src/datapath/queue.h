@@ -11,6 +11,7 @@
 
 #include <linux/virtio_net.h>
 
+#include "base/clock.h"
 #include "datapath/credit.h"
 #include "datapath/worker.h"
 #include "proto/from_guest.h"
@@ -90,6 +91,7 @@ struct queue {
 	bool tap_readable; /* the tap had a frame when last asked */
 	bool tap_gone;	   /* the tap was removed under us */
 	bool starved;	   /* frames from the guest wait for credit */
+	uint64_t woken_ns; /* when this round's sleep ended, clock_now_ns; 0: no time is taken */
 	/* As room, or more: while frames come that are cut up, as many as one of them needs */
 	uint32_t room_wanted;
 	unsigned hold;	      /* batches, of a lone frame each, not told of yet */
@@ -160,6 +162,13 @@ int to_guest_run(struct queue *queue);
 static inline bool to_guest_has_room(const struct queue *queue)
 {
 	return ring_rx_pending(&queue->rx) >= queue->room_wanted;
+}
+
+/* A round that began with waking has answered a batch: its time goes into this histogram. */
+static inline void queue_time_wake(const struct queue *queue, _Atomic uint64_t *histogram)
+{
+	if (queue->woken_ns)
+		stats_sample_time(histogram, clock_now_ns() - queue->woken_ns);
 }
 
 /* Reads one batch of frames from the tap and drops them, counted. Returns how many. */

@@ -239,6 +239,7 @@ static void burst_respond(struct queue *queue, int n)
 
 int to_guest_run(struct queue *queue)
 {
+	struct stats_to_guest *stats = &queue->stats.to_guest;
 	struct burst burst;
 	int reads;
 
@@ -246,11 +247,15 @@ int to_guest_run(struct queue *queue)
 		queue->rogue = "RX ring: the request producer ran ahead of the ring, or back";
 		return -EPROTO;
 	}
+	stats_sample_count(stats->ring_pending, ring_rx_pending(&queue->rx));
 	if (!queue->tap_readable)
 		return 0;
 	reads = burst_gather(queue, &burst);
-	if (burst.n > 0)
+	if (burst.n > 0) {
 		burst_respond(queue, burst.n);
+		stats_sample_count(stats->batch_frames, burst.n);
+		queue_time_wake(queue, stats->wake_to_notify);
+	}
 	return reads;
 }
 

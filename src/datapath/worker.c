@@ -296,6 +296,13 @@ static void worker_hold_is_over(struct worker *worker)
 	from_guest_tell_late(&worker->queue);
 }
 
+static void worker_note_wake(struct queue *queue)
+{
+	stats_add(&queue->stats.queue.wakeups, 1);
+	if (stats_read(&queue->stats.queue.wakeups) % STATS_TIMED_WAKEUPS == 1)
+		queue->woken_ns = clock_now_ns();
+}
+
 /*
  * Waits until there is something to do; `busy` says that there is, and then
  * this only learns of the tap and of being stopped. False: stop.
@@ -305,6 +312,7 @@ static bool worker_wait(struct worker *worker, bool busy)
 	struct queue *queue = &worker->queue;
 	unsigned woken;
 
+	queue->woken_ns = 0;
 	worker_watch_tap(worker, worker_stall_update(worker));
 	queue_show(queue);
 	atomic_store_explicit(&worker->stall_seen, worker->stall, memory_order_relaxed);
@@ -312,7 +320,7 @@ static bool worker_wait(struct worker *worker, bool busy)
 	if (!busy && !worker_arm(queue)) {
 		worker_unmask(worker);
 		woken = worker_sleep(worker, worker_patience(worker));
-		stats_add(&queue->stats.queue.wakeups, 1);
+		worker_note_wake(queue);
 		worker_follow(worker);
 		if (woken & 1u << WAKE_EVTCHN)
 			worker_take_event(worker);

@@ -15,9 +15,12 @@
 void render_show(const json_t *answer);
 void render_show_whole(const json_t *answer);
 
-/* queues: a row a queue and direction. */
+/* queues: a row a queue and direction, of counters and then of histograms. */
 json_t *queues_document(const json_t *answer);
 void render_queues(const json_t *document);
+
+/* The histograms of an array of queues: a row each. */
+void render_histograms(const json_t *queues);
 
 /* list: a line a vif. */
 json_t *list_document(const json_t *answer);

@@ -229,9 +229,11 @@ void render_queues(const json_t *document)
 		const json_t *queues = json_object_get(vif, "queues");
 
 		printf("%s%s:\n", index ? "\n" : "", text_of(vif, "name"));
-		if (json_array_size(queues) > 0)
+		if (json_array_size(queues) > 0) {
 			render_each(queues);
-		else
+			render_histograms(queues);
+		} else {
 			printf("  no queues: it is not connected\n");
+		}
 	}
 }

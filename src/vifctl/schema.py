@@ -6,8 +6,9 @@ Usage: schema.py schema|man VIFCTL.SCHEMA.JSON STATS.H
 
 vifctl.schema.json says all but the counters, which come from include/stats.h: as counts (the
 definitions counters_from_guest, counters_to_guest and, as members of a queue, those of the queue)
-and as what is added a second (rates_...). Every member that is named is always there. A consumer
-must pass over members that it does not know, so the schema allows them; the tests do not.
+and as what is added a second (rates_...); and which histograms there are (histograms_...). Every
+member that is named is always there. A consumer must pass over members that it does not know, so
+the schema allows them; the tests do not.
 """
 import json
 import re
@@ -15,14 +16,15 @@ import sys
 
 
 def counters(header):
-    """{"from_guest": {name: help}, ...} of the lists in stats.h."""
+    """{"from_guest": {name: help}, "from_guest_histograms": ..., ...} of the lists in stats.h."""
     with open(header, encoding="utf-8") as file:
         text = file.read()
     lists = re.findall(r"#define STATS_(\w+)\(X\)((?:.*\\\n)+.*\n)", text)
     found = {way.lower(): {name: "".join(re.findall('"([^"]*)"', words)) for name, words in
-                           re.findall(r'\bX\(\s*(\w+),((?:[\s\\]*"[^"]*")+)', body)}
+                           re.findall(r'\bX\(\s*(\w+),(?: [A-Z]+,)?((?:[\s\\]*"[^"]*")+)', body)}
              for way, body in lists}
-    if not all(found.get(way) for way in ("from_guest", "to_guest", "queue")):
+    if not all(found.get(way) for way in ("from_guest", "to_guest", "queue",
+                                          "from_guest_histograms", "to_guest_histograms")):
         sys.exit(f"schema.py: {header}: its lists of counters are not found")
     return found
 
@@ -53,6 +55,12 @@ def whole_schema(source, header):
                 "type": "object", "description": words,
                 "properties": {name: {"type": type_, "minimum": 0, "description": help_}
                                for name, help_ in ways[way].items()}}
+    for way in ("from_guest", "to_guest"):
+        defs[f"histograms_{way}"] = {
+            "type": "object", "description": f"Histograms of frames {way.replace('_guest', ' the guest')}; "
+                                             "see HISTOGRAMS in vifctl(8).",
+            "properties": {name: {"$ref": "#/$defs/histogram", "description": help_}
+                           for name, help_ in ways[f"{way}_histograms"].items()}}
     defs["queue"]["properties"] |= {name: {"type": "integer", "minimum": 0, "description": help_}
                                     for name, help_ in ways["queue"].items()}
     require_all(schema)

@@ -82,6 +82,13 @@ void text_number(double number, char *text, size_t size)
 	text_scaled(number, 1000, units, ARRAY_SIZE(units), text, size);
 }
 
+void text_time(double ns, char *text, size_t size)
+{
+	static const char *const units[] = { "ns", "us", "ms", "s" };
+
+	text_scaled(ns, 1000, units, ARRAY_SIZE(units), text, size);
+}
+
 bool counts_loss(const char *name)
 {
 	return strncmp(name, "drop_", 5) == 0 || strncmp(name, "error_", 6) == 0;

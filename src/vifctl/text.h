@@ -21,9 +21,11 @@ enum text_colour text_state_colour(const char *state);
 const char *text_of(const json_t *object, const char *key);
 json_int_t count_of(const json_t *object, const char *key);
 
-/* A number with three digits or more and a unit: of bytes (binary), of things (decimal). */
+/* A number with three digits or more and a unit: of bytes (binary), of things, of time (decimal).
+ */
 void text_bytes(double bytes, char *text, size_t size);
 void text_number(double number, char *text, size_t size);
+void text_time(double ns, char *text, size_t size);
 
 /* Of a direction: the sum of its counters of lost frames. */
 bool counts_loss(const char *name);

@@ -364,7 +364,7 @@ const struct verb verbs[] = {
 	{ "list", "", "one line a vif", 0, 0, run_list },
 	{ "stats", "[-w SECONDS] [VIF]...", "counters of each vif; with -w, live and per second", 0,
 	  -1, run_stats },
-	{ "queues", "[VIF]...", "counters of each queue", 0, -1, run_queues },
+	{ "queues", "[VIF]...", "counters and histograms of each queue", 0, -1, run_queues },
 	{ "rings", "[VIF]", "where each ring stands, and who waits for whom", 0, 1, run_rings },
 	{ "explain", "VIF", "why it is not connected or moves nothing, and what to do", 1, 1,
 	  run_explain },

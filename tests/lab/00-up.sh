@@ -15,6 +15,13 @@ for type in pv pvh; do
 	expect_eq "hotplug-status" "$(xenstore-read "$(guest_backend "$type")/hotplug-status")" connected
 	ping_clean "$(guest_ip "$type")" 56
 	figure "$type: TCP $(iperf "$(guest_ip "$type")" -t 2) Mbit/s to the guest, $(iperf "$(guest_ip "$type")" -t 2 -R) from it"
+	if ours; then
+		# of one wake-up in 7 the time was taken, and of each direction some
+		timed=$(vif_json "$type" | jq -c '[.queues[].histograms | [.from_guest, .to_guest][].wake_to_notify] |
+			map(select(.count > 0)) | [(map(.count) | add), ((map(.sum) | add) / (map(.count) | add) / 1000 | round)]')
+		expect_ge "$type: timed wake-ups" "$(jq '.[0]' <<< "$timed")" 10
+		figure "$type: from waking to the guest's being told: $(jq '.[1]' <<< "$timed") us, the mean of $(jq '.[0]' <<< "$timed")"
+	fi
 	# Two queues have two rings each, and the console and xenstore a page each.
 	expect_ge "mapped grants" "$(grants_mapped "$(guest_id "$type")")" 4
 done

@@ -5,7 +5,7 @@ import re
 import subprocess
 import time
 
-from kit import (PATIENCE, SANITIZED, bridge_addresses, check, connected, queues, same, test)
+from kit import (PATIENCE, SANITIZED, ask, bridge_addresses, check, connected, queues, same, test, until)
 from simhost import Guest
 from traffic import TcpLoad, ping
 
@@ -131,6 +131,73 @@ def lone_frames(host):
     check(frames >= 60 and told > frames / 4, f"{frames} lone frames, told of {told}")
     check(woken <= 3 * frames, f"{woken} wake-ups for {frames} frames each way")
     print(f"{frames} frames far apart: told of {told}, woken {woken} times")
+
+
+def quiet(vif):
+    """The one queue of a vif at which nothing moves any more."""
+    def still():
+        before = queues(vif)
+        time.sleep(0.2)
+        return queues(vif) == before and before[0]
+
+    return until(still, 10 * PATIENCE, "quiet")
+
+
+def above(histogram, bound):
+    """How many values lay above a bucket's bound."""
+    return sum(histogram["buckets"][histogram["le"].index(bound) + 1:])
+
+
+def slow_wakeup(host, vif):
+    """A wake-up of those that are timed finds a copy of a second: it is in the last bucket."""
+    def slowest():
+        return queues(vif)[0]["histograms"]["to_guest"]["wake_to_notify"]["buckets"][-1]
+
+    before = slowest()
+    for _ in range(5):  # a wake-up may come between
+        while quiet(vif)["wakeups"] % 7:
+            ask(host, '{"verb": "kick", "vif": "vif1.0"}')
+        host.fault("grant_copy", hang=1)
+        same(ping(host.netns, "10.0.1.2", count=1), 1, "a slow ping")
+        if slowest() > before:
+            return
+    check(False, f"no wake-up of a second: {queues(vif)}")
+
+
+@test(cost=6)
+def histograms(host):
+    """Histograms count each batch and round, and know a lone frame, a flood and a slow copy."""
+    bridge_addresses(host)
+    host.daemon.start("--max-queues", "1")
+    vif, guest = connected(host, 1)
+    same(ping(guest.netns, "10.0.0.1", count=20), 20, "pings")
+    queue = quiet(vif)
+    for way in ("from_guest", "to_guest"):
+        seen, moved = queue["histograms"][way], queue[way]
+        same((seen["batch_frames"]["count"], seen["batch_frames"]["sum"]),
+             (moved["notify_sent"] + moved["notify_suppressed"], moved["packets"]),
+             f"{way}: batches and their frames, of {moved}")
+        check(above(seen["batch_frames"], 4) <= 2, f"{way}: batches of a ping each: {seen}")
+        timed = seen["wake_to_notify"]["count"]
+        check(1 <= timed <= queue["wakeups"] / 7 + 1, f"{way}: {timed} timed of {queue}")
+        check(seen["wake_to_notify"]["sum"] / timed > 500, f"{way}: {seen} takes no time")
+    rounds = [queue["histograms"][way]["ring_pending"] for way in ("from_guest", "to_guest")]
+    same(rounds[0]["count"], rounds[1]["count"], "rounds, as either ring has seen them")
+    check(rounds[0]["count"] >= queue["wakeups"] and rounds[0]["buckets"][0] > 0, f"{rounds}")
+    same(rounds[1]["sum"] > 100 * rounds[1]["count"], True, f"buffers pending: {rounds[1]}")
+    slow_wakeup(host, vif)
+    guest.terminate(30 * PATIENCE)
+    Guest(vif, ["--generate", "64:400000"], None, None)
+    vif.wait_connected(10 * PATIENCE)
+    seen = {}
+
+    def flooded():
+        seen.update(queues(vif)[0]["histograms"]["from_guest"])
+        return seen["batch_frames"]["sum"] > 20000
+
+    until(flooded, 30 * PATIENCE, "a flood")
+    for name in ("batch_frames", "ring_pending"):
+        check(above(seen[name], 16) > seen[name]["count"] / 3, f"a flood's {name}: {seen[name]}")
 
 
 @test(cost=5)

@@ -309,7 +309,8 @@ class Background:
 
 
 def names_in_stats():
-    """The names of include/stats.h: {"from_guest": [...], "to_guest": [...], "queue": [...]}."""
+    """The names of include/stats.h: {"from_guest": [...], "to_guest": [...], "queue": [...],
+    "from_guest_histograms": [...], "to_guest_histograms": [...]}."""
     root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     with open(os.path.join(root, "include", "stats.h")) as header:
         text = header.read()

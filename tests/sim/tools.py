@@ -132,7 +132,10 @@ def vifctl(host):
     for queue in shown["queues"]:
         same(list(queue["from_guest"]), names["from_guest"], "counters from the guest")
         same(list(queue["to_guest"]), names["to_guest"], "counters to the guest")
-        same(set(queue), {"queue", "from_guest", "to_guest", *names["queue"]}, "counters")
+        same(set(queue), {"queue", "from_guest", "to_guest", "histograms", *names["queue"]},
+             "counters")
+        for way in ("from_guest", "to_guest"):
+            same(list(queue["histograms"][way]), names[f"{way}_histograms"], "histograms")
     same([v["name"] for v in host.daemon.show("vif2.0")["vifs"]], ["vif2.0"], "one that is named")
     reason = waiting.show()["reason"]
     check("waiting for the guest" in reason, reason)

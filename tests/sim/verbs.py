@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """vifctl's verbs: what each shows and does, for people and programs, and who may use it."""
 import contextlib
+import itertools
 import json
 import os
 import pty
@@ -99,7 +100,8 @@ def reading(host):
     check(re.search(r"^vif1\.0 +from guest +\d+ ", vifctl(host, "stats"), re.M), "stats as text")
     each = in_json(host, "queues")["vifs"]
     same([len(v["queues"]) for v in each], [2, 0], "queues")
-    same(set(each[0]["queues"][0]), {"queue", "from_guest", "to_guest", *names["queue"]}, "a queue")
+    same(set(each[0]["queues"][0]),
+         {"queue", "from_guest", "to_guest", "histograms", *names["queue"]}, "a queue")
     text = vifctl(host, "queues")
     check("vif2.0:\n  no queues" in text and "queue 1)" in text, text)
 
@@ -442,23 +444,54 @@ def reload(host):
 
 # metrics
 
-SAMPLE = re.compile(r'([a-z_]+)\{((?:[a-z_]+="[^"\\\n]*",?)*)\} (\d+)')
+SAMPLE = re.compile(r'([a-z_]+)\{((?:[a-z_]+="[^"\\\n]*",?)*)\} (\d+(?:\.\d+)?)')
 FIRST = {"domid": r"\d+", "vif": r"vif\d+\.\d+", "queue": r"\d+",
-         "direction": "from_guest|to_guest", "version": r"\d+\.\d+\.\d+"}
+         "direction": "from_guest|to_guest", "version": r"\d+\.\d+\.\d+",
+         "le": r"\d+\.\d+(e-\d+)?|\+Inf"}
+SUFFIXES = {"counter": ["_total"], "gauge": [""], "histogram": ["_bucket", "_count", "_sum"]}
+
+
+def openmetrics_histogram(name, samples):
+    """{labels: {"le": [], "buckets": [], "count", "sum"}} of a histogram's samples, in order."""
+    found, now = {}, None
+    for suffix, labels, value in samples:
+        labels = dict(labels)
+        le = labels.pop("le", None)
+        check((le is not None) == (suffix == "_bucket"), f"{name}{suffix}: le {le}")
+        whose = tuple(labels.items())
+        if whose != now:
+            check(whose not in found, f"{name}: the samples of {labels} are not in one piece")
+            now, found[whose] = whose, {"le": [], "buckets": []}
+        if suffix == "_bucket":
+            found[whose]["le"].append(float(le))
+            found[whose]["buckets"].append(int(value))
+        else:
+            check(suffix not in found[whose], f"twice: {name}{suffix} {labels}")
+            found[whose][suffix[1:]] = float(value)
+    for whose, seen in found.items():
+        same(seen["le"], sorted(set(seen["le"])), f"{name} {whose}: bounds")
+        same(seen["le"][-1:], [float("inf")], f"{name} {whose}: the last bound")
+        same(seen["buckets"], sorted(seen["buckets"]), f"{name} {whose}: buckets, each with the last")
+        same(seen["buckets"][-1], seen["count"], f"{name} {whose}: the last bucket, and the count")
+        check("sum" in seen, f"{name} {whose} has no sum")
+    return found
 
 
 def openmetrics(text):
     """{family: {labels: value}} of an OpenMetrics text, read by the rules that concern it."""
     check(text.endswith("# EOF\n") and text.count("# EOF") == 1, "it does not end with # EOF")
-    families, kind, name, helped = {}, None, None, False
+    families, kinds, kind, name, helped = {}, {}, None, None, False
     for line in text.splitlines()[:-1]:
         if line.startswith("# TYPE "):
             name, kind = line[len("# TYPE "):].split(" ")
             check(re.fullmatch(r"[a-z][a-z_]*", name), f"name of a family: {name}")
             check(name not in families, f"family {name} is there twice, or not in one piece")
-            check(kind in ("counter", "gauge"), f"type {kind}")
+            check(kind in SUFFIXES, f"type {kind}")
             check(not re.search(r"_(total|info|created|count|sum|bucket)$", name), name)
-            families[name], helped = {}, False
+            families[name], kinds[name], helped = {}, kind, False
+        elif line.startswith("# UNIT "):
+            whose, unit = line[len("# UNIT "):].split(" ")
+            check(whose == name and not families[name] and name.endswith(f"_{unit}"), line)
         elif line.startswith("# HELP "):
             whose, text_ = line[len("# HELP "):].split(" ", 1)
             check(whose == name and not helped and not families[name] and text_, line)
@@ -467,25 +500,51 @@ def openmetrics(text):
         else:
             match = SAMPLE.fullmatch(line)
             check(match, f"no sample: {line!r}")
-            suffix = {"counter": "_total", "gauge": ""}[kind]
-            same(match[1], name + suffix, "the sample's name")
+            suffix = match[1].removeprefix(name)
+            check(match[1].startswith(name) and suffix in SUFFIXES[kind], f"the sample {line}")
             labels = re.findall(r'([a-z_]+)="([^"]*)"', match[2])
             same(len(dict(labels)), len(labels), f"labels of {line}")
             for label, value in labels:
                 check(re.fullmatch(FIRST[label], value), line)
-            check(tuple(labels) not in families[name], f"twice: {line}")
-            families[name][tuple(labels)] = int(match[3])
-        check(helped or line.startswith("# TYPE "), f"no help before {line}")
-    return families
+            check((suffix, *labels) not in families[name], f"twice: {line}")
+            families[name][(suffix, *labels)] = match[3]
+        check(helped or line.startswith(("# TYPE ", "# UNIT ")), f"no help before {line}")
+    return {name: openmetrics_histogram(name, [(k[0], k[1:], v) for k, v in samples.items()])
+            if kinds[name] == "histogram" else {k[1:]: int(v) for k, v in samples.items()}
+            for name, samples in families.items()}
+
+
+GOOD_HISTOGRAM = ("# TYPE a_seconds histogram\n# UNIT a_seconds seconds\n# HELP a_seconds b\n"
+                  'a_seconds_bucket{domid="1",le="1.024e-06"} 1\n'
+                  'a_seconds_bucket{domid="1",le="2.0"} 1\n'
+                  'a_seconds_bucket{domid="1",le="+Inf"} 3\n'
+                  'a_seconds_count{domid="1"} 3\na_seconds_sum{domid="1"} 7.5\n# EOF\n')
+BAD_HISTOGRAMS = [('} 1\na_seconds_bucket{domid="1",le="2', '} 2\na_seconds_bucket{domid="1",le="2'),
+                  ('le="2.0"', 'le="1e-07"'), ('le="2.0"', 'le="2"'), ("+Inf", "9.0"),
+                  ("} 3\na_seconds_sum", "} 4\na_seconds_sum"), ("_sum", "_total"),
+                  ('_sum{domid="1"', '_sum{domid="1",le="1.0"'), ("UNIT a_seconds s", "UNIT a_seconds m"),
+                  ('a_seconds_sum{domid="1"} 7.5\n', ""), ('a_seconds_count{domid="1"} 3\n', "")]
+
+
+def as_metrics(name, histogram):
+    """The family's name and what openmetrics makes of it, of a histogram as show has it."""
+    unit = 1e9 if name == "wake_to_notify" else 1
+    return f"xenvifd_{name}" + ("_seconds" if unit > 1 else ""), {
+        "le": [b / unit if b is not None else float("inf") for b in histogram["le"]],
+        "buckets": list(itertools.accumulate(histogram["buckets"])),
+        "count": histogram["count"], "sum": histogram["sum"] / unit}
 
 
 @test(cost=4)
 def metrics(host):
-    """metrics: every counter of the one list, by the rules of OpenMetrics, and as show has them."""
+    """metrics: every counter and histogram of the one list, by the rules of OpenMetrics, and as show has them."""
     same(set(openmetrics('# TYPE a counter\n# HELP a b\na_total{domid="1"} 1\n# EOF\n')), {"a"},
          "the checker, on what is good")
+    same(openmetrics(GOOD_HISTOGRAM)["a_seconds"][(("domid", "1"),)]["sum"], 7.5, "a good histogram")
     for wrong in ('# TYPE a counter\n# HELP a b\na{domid="1"} 1\n# EOF\n', "# TYPE a counter\n",
-                  '# TYPE a counter\na_total{domid="1"} 1\n# EOF\n', "# EOF\n# EOF\n", "\n# EOF\n"):
+                  '# TYPE a counter\na_total{domid="1"} 1\n# EOF\n', "# EOF\n# EOF\n", "\n# EOF\n",
+                  *[GOOD_HISTOGRAM.replace(*change) for change in BAD_HISTOGRAMS]):
+        check(wrong != GOOD_HISTOGRAM, "a change that changes nothing")
         with contextlib.suppress(AssertionError, KeyError, TypeError, AttributeError):
             openmetrics(wrong)
             raise RuntimeError(f"the checker takes {wrong!r}")
@@ -508,6 +567,10 @@ def metrics(host):
                 wanted.setdefault(f"xenvifd_{name}", {})[(*first, ("direction", way))] = value
         for name in names_in_stats()["queue"]:
             wanted.setdefault(f"xenvifd_{name}", {})[first] = q[name]
+        for way, histograms in q["histograms"].items():
+            for name, histogram in histograms.items():
+                family, seen = as_metrics(name, histogram)
+                wanted.setdefault(family, {})[(*first, ("direction", way))] = seen
     others = {"xenvifd_version", "xenvifd_connected", "xenvifd_queues"}
     same(set(found) - set(wanted), others, "families that are no counters")
     same({n: v for n, v in found.items() if n not in others}, wanted, "the counters")
