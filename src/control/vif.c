@@ -22,6 +22,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/probe.h"
 #include "control/advertise.h"
 #include "control/connect.h"
 #include "control/keep.h"
@@ -201,8 +202,10 @@ static int facts_read(struct vif *vif)
 	error = store_read_u32(vif->control->store, STORE_NO_TRANSACTION, peer, XENBUS_RECONFIGURED,
 			       &value);
 	error = state_read(error, value, &facts->peer_state);
-	if (facts->peer_state != peer_before)
+	if (facts->peer_state != peer_before) {
 		vif->peer_since = clock_now_ns();
+		probe_vif_frontend_state(vif->name, peer_before, facts->peer_state);
+	}
 	return error;
 }
 
@@ -282,6 +285,7 @@ static int vif_write_state(struct vif *vif, int state)
 			strerror(-error));
 		return error;
 	}
+	probe_vif_state(vif->name, vif->facts.own_state, state);
 	vif->facts.own_state = state;
 	return 0;
 }
@@ -371,12 +375,14 @@ static int act_attach(struct vif *vif)
 
 	if (connect_up(vif) < 0) {
 		vif->facts.refused = true;
+		probe_vif_refused(vif->name, vif->reason);
 		vif_log_event(vif, LOG_LEVEL_WARNING, MESSAGE_VIF_REFUSED, vif->reason_queue,
 			      "refused: %s", vif->reason);
 		vif_report_error(vif);
 		return 0;
 	}
 	vif->facts.attached = true;
+	probe_vif_attached(vif->name, vif->config.n_queues, again);
 	if (vif->reason[0])
 		vif_clear_error(vif);
 	vif_log_event(vif, LOG_LEVEL_INFO, again ? MESSAGE_VIF_RESUMED : NULL, VIF_NO_QUEUE,
@@ -391,6 +397,8 @@ static int act_attach(struct vif *vif)
 static void act_detach(struct vif *vif)
 {
 	connect_down(vif);
+	if (vif->facts.attached)
+		probe_vif_detached(vif->name);
 	vif->facts.attached = false;
 	if (vif->tap.n_queues > 0)
 		carrier_update(vif);
@@ -404,10 +412,11 @@ static int act_connected(struct vif *vif)
 		vif_log(vif, LOG_LEVEL_ERROR, "can't switch the tap's carrier on: %s",
 			strerror(-error));
 	error = vif_write_state(vif, XENBUS_CONNECTED);
-	if (error == 0)
-		vif_log_event(vif, LOG_LEVEL_INFO, MESSAGE_VIF_CONNECTED, VIF_NO_QUEUE,
-			      "connected");
-	return error;
+	if (error < 0)
+		return error;
+	probe_vif_connected(vif->name);
+	vif_log_event(vif, LOG_LEVEL_INFO, MESSAGE_VIF_CONNECTED, VIF_NO_QUEUE, "connected");
+	return 0;
 }
 
 static void act_forget(struct vif *vif)
@@ -424,6 +433,7 @@ static void act_forget(struct vif *vif)
 		tap_destroy(&vif->tap, vif->control->link);
 		vif_log_event(vif, LOG_LEVEL_INFO, MESSAGE_VIF_GONE, VIF_NO_QUEUE, "gone");
 	}
+	probe_vif_gone(vif->name);
 	vif_destroy(vif);
 }
 
@@ -563,8 +573,10 @@ void vif_check_workers(struct vif *vif)
 		queue = (int)i;
 		worker_serve(vif->worker[i]);
 		fault = worker_fault(vif->worker[i]);
-		if (fault)
+		if (fault) {
 			snprintf(vif->reason, sizeof(vif->reason), "queue %u: %s", i, fault);
+			probe_vif_rogue(vif->name, i, fault);
+		}
 	}
 	if (!fault)
 		return;

@@ -44,26 +44,24 @@ static size_t staging_next(size_t used, const struct from_guest_plan *plan)
 	return (used + QUEUE_VNET_SIZE + 63) & ~(size_t)63;
 }
 
-static void frame_drop(struct queue_frame_out *frame, _Atomic uint64_t *reason)
+/* It was counted: it is answered with an error, and goes no further. */
+static void frame_drop(struct queue_frame_out *frame)
 {
 	frame->status = NETIF_RSP_ERROR;
 	frame->data = NULL;
-	stats_add(reason, 1);
 }
 
-static void frame_count_fault(struct queue *queue, struct queue_frame_out *frame)
+static void frame_count_fault(struct queue *queue, const struct queue_frame_out *frame)
 {
-	struct stats_from_guest *stats = &queue->stats.from_guest;
-
 	switch (frame->plan.fault) {
 	case FROM_GUEST_FAULT_SLOTS:
-		frame_drop(frame, &stats->error_slots);
+		QUEUE_COUNT_LOSS(queue, from_guest, error_slots, frame->plan.len);
 		break;
 	case FROM_GUEST_FAULT_EXTRA:
-		frame_drop(frame, &stats->error_extra);
+		QUEUE_COUNT_LOSS(queue, from_guest, error_extra, frame->plan.len);
 		break;
 	default:
-		frame_drop(frame, &stats->error_size);
+		QUEUE_COUNT_LOSS(queue, from_guest, error_size, frame->plan.len);
 		break;
 	}
 }
@@ -104,6 +102,7 @@ static int batch_gather(struct queue *queue, size_t bytes)
 		}
 		if (verdict == FROM_GUEST_DROP) {
 			frame_count_fault(queue, frame);
+			frame_drop(frame);
 		} else {
 			size_t start = staging_next(used, &frame->plan);
 
@@ -116,7 +115,7 @@ static int batch_gather(struct queue *queue, size_t bytes)
 	return n;
 }
 
-static void batch_copy(struct queue *queue)
+static void batch_copy(struct queue *queue, int n)
 {
 	unsigned copies = grants_copy_run(queue->grants);
 
@@ -124,6 +123,7 @@ static void batch_copy(struct queue *queue)
 		return;
 	stats_add(&queue->stats.from_guest.copy_calls, 1);
 	stats_add(&queue->stats.from_guest.copy_segments, copies);
+	probe_from_guest_copied(queue->name, n, copies);
 }
 
 static bool frame_copied(const struct queue *queue, const struct queue_frame_out *frame)
@@ -136,23 +136,21 @@ static bool frame_copied(const struct queue *queue, const struct queue_frame_out
 
 static void frame_count_refusal(struct queue *queue, struct queue_frame_out *frame, int error)
 {
-	struct stats_from_guest *stats = &queue->stats.from_guest;
-
 	switch (-error) {
 	case EIO:
-		stats_add(&stats->drop_tap_down, 1);
+		QUEUE_COUNT_LOSS(queue, from_guest, drop_tap_down, frame->plan.len);
 		break;
 	case EBADFD:
 		queue->tap_gone = true;
-		stats_add(&stats->drop_tap_down, 1);
+		QUEUE_COUNT_LOSS(queue, from_guest, drop_tap_down, frame->plan.len);
 		break;
 	case EAGAIN:
 	case ENOBUFS:
 	case ENOMEM:
-		stats_add(&stats->drop_tap_full, 1);
+		QUEUE_COUNT_LOSS(queue, from_guest, drop_tap_full, frame->plan.len);
 		break;
 	default:
-		stats_add(&stats->drop_tap_refused, 1);
+		QUEUE_COUNT_LOSS(queue, from_guest, drop_tap_refused, frame->plan.len);
 		break;
 	}
 	/* The guest did nothing wrong: as on a wire, it learns nothing of a lost frame. */
@@ -168,11 +166,13 @@ static void frame_write(struct queue *queue, struct queue_frame_out *frame)
 	int error;
 
 	if (!frame_copied(queue, frame)) {
-		frame_drop(frame, &stats->error_grant);
+		QUEUE_COUNT_LOSS(queue, from_guest, error_grant, len);
+		frame_drop(frame);
 		return;
 	}
 	if (offload_from_guest(&frame->plan, frame->data, &vnet, &fixed) < 0) {
-		frame_drop(frame, &stats->error_offload);
+		QUEUE_COUNT_LOSS(queue, from_guest, error_offload, len);
+		frame_drop(frame);
 		return;
 	}
 	memcpy(frame->data - QUEUE_VNET_SIZE, &vnet, QUEUE_VNET_SIZE);
@@ -181,6 +181,7 @@ static void frame_write(struct queue *queue, struct queue_frame_out *frame)
 		frame_count_refusal(queue, frame, error);
 		return;
 	}
+	probe_from_guest_written(queue->name, frame->plan.len, frame->plan.gso_type);
 	stats_add(&stats->packets, 1);
 	stats_add(&stats->bytes, len);
 	if (vnet.gso_type != VIRTIO_NET_HDR_GSO_NONE)
@@ -207,17 +208,21 @@ static void batch_respond(struct queue *queue, int n)
 		frame_respond(queue, &queue->frames.out[i]);
 	from_guest_tell_review(queue);
 	ring_tx_publish(&queue->tx);
+	probe_from_guest_responded(queue->name, n, queue->tx.rsp_prod - before);
 	from_guest_tell(queue, n, queue->tx.rsp_prod - before);
 }
 
 /* Moves a batch of so many bytes, 1 to QUEUE_BATCH_BYTES, and what the last frame is longer. */
 static int batch_run(struct queue *queue, size_t bytes)
 {
+	uint32_t before = queue->tx.cons;
 	int n = batch_gather(queue, bytes);
 
 	if (n <= 0)
 		return n;
-	batch_copy(queue);
+	probe_from_guest_gathered(queue->name, n, queue->tx.cons - before,
+				  ring_tx_pending(&queue->tx));
+	batch_copy(queue, n);
 	for (int i = 0; i < n; i++)
 		if (queue->frames.out[i].data)
 			frame_write(queue, &queue->frames.out[i]);
@@ -249,8 +254,10 @@ static int batch_run_limited(struct queue *queue)
 	bytes = credit_look(queue->credit, clock_now_ns());
 	if (bytes == 0) {
 		queue->starved = true;
-		if (!starved)
+		if (!starved) {
 			stats_add(&queue->stats.from_guest.rate_waits, 1);
+			probe_rate_waits(queue->name);
+		}
 		return 0;
 	}
 	n = batch_run(queue, bytes < QUEUE_BATCH_BYTES ? bytes : QUEUE_BATCH_BYTES);

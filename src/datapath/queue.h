@@ -12,6 +12,7 @@
 #include <linux/virtio_net.h>
 
 #include "base/clock.h"
+#include "base/probe.h"
 #include "datapath/credit.h"
 #include "datapath/worker.h"
 #include "proto/from_guest.h"
@@ -75,8 +76,10 @@ struct queue_frame_in {
 
 struct queue {
 	/* Immutable after connect */
+	/* vif<domid>.<devid>-q<n>, of its thread, its interrupts and in probes. First, so that its
+	 * address is at hand wherever the queue's is: a probe then costs nothing for it */
+	char name[16];
 	struct vif_features features;
-	char name[16];	   /* vif<domid>.<devid>-q<n>: of its thread and its interrupts */
 	uint32_t room;	   /* RX requests that the largest frame takes */
 	uint64_t stall_ns; /* how long frames may wait for a guest that posts no buffers */
 	int tap_fd;
@@ -110,6 +113,13 @@ struct queue {
 	struct stats stats __attribute__((aligned(64)));
 	struct queue_seen seen;
 };
+
+/* Counts a lost frame in the counter of its direction that says why; the probe says its name. */
+#define QUEUE_COUNT_LOSS(queue, direction, counter, bytes)                     \
+	do {                                                                   \
+		stats_add(&(queue)->stats.direction.counter, 1);               \
+		probe_##direction##_dropped((queue)->name, #counter, (bytes)); \
+	} while (0)
 
 /* Says what went wrong: "queue <q>: <what> <value>: <code as words>". Returns code, a -errno. */
 int worker_fail(struct worker_error *error, int code, const char *what, unsigned queue,

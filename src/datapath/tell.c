@@ -39,6 +39,7 @@ static void tell(struct queue *queue, unsigned batches)
 	evtchn_notify(queue->evtchn, queue->port_tx);
 	stats_add(&queue->stats.from_guest.notify_sent, 1);
 	stats_add(&queue->stats.from_guest.notify_suppressed, batches - 1);
+	probe_from_guest_notified(queue->name, batches);
 	ring_tx_told(&queue->tx);
 	queue->hold = 0;
 }

@@ -45,7 +45,7 @@ static uint32_t frame_read(struct queue *queue, uint8_t *data)
 		queue->tap_gone = n != -EAGAIN && n != -EINTR;
 		return 0;
 	}
-	stats_add(&queue->stats.to_guest.error_vnet, 1);
+	QUEUE_COUNT_LOSS(queue, to_guest, error_vnet, n);
 	return 0;
 }
 
@@ -100,7 +100,7 @@ static bool segment_gather(struct queue *queue, struct burst *burst, const struc
 }
 
 /* A frame was cut short: the next one shall find room for all of its segments. */
-static void segment_want_room(struct queue *queue, const struct segment_cut *cut)
+static void segment_want_room(struct queue *queue, const struct segment_cut *cut, uint32_t len)
 {
 	uint32_t slots = cut->count * to_guest_slots(segment_len(cut, 0), false);
 
@@ -108,7 +108,7 @@ static void segment_want_room(struct queue *queue, const struct segment_cut *cut
 		slots = QUEUE_ROOM_MAX;
 	if (slots > queue->room_wanted)
 		queue->room_wanted = slots;
-	stats_add(&queue->stats.to_guest.drop_offload, 1);
+	QUEUE_COUNT_LOSS(queue, to_guest, drop_offload, len);
 }
 
 /* Cuts a GSO frame up; its segments go on instead of it, as many as there is room for. */
@@ -120,18 +120,18 @@ static void frame_segment(struct queue *queue, struct burst *burst, const uint8_
 	uint32_t n = 0;
 
 	if (segment_init(&cut, data, len, gso_size, RING_SLOTS)) {
-		stats_add(&stats->drop_offload, 1);
+		QUEUE_COUNT_LOSS(queue, to_guest, drop_offload, len);
 		return;
 	}
 	if (to_guest_slots(segment_len(&cut, 0), false) > queue->room) {
-		stats_add(&stats->drop_too_big, 1);
+		QUEUE_COUNT_LOSS(queue, to_guest, drop_too_big, len);
 		return;
 	}
 	while (n < cut.count && segment_gather(queue, burst, &cut, n))
 		n++;
 	stats_add(&stats->segmented, 1);
 	if (n < cut.count)
-		segment_want_room(queue, &cut);
+		segment_want_room(queue, &cut, len);
 }
 
 /* Whether the frame goes on as it is; fills its plan. Counts it, or cuts it up, otherwise. */
@@ -150,14 +150,14 @@ static bool frame_plan(struct queue *queue, struct burst *burst, uint8_t *data,
 		frame_segment(queue, burst, data, plan->len, vnet.gso_size);
 		return false;
 	case OFFLOAD_BAD_VNET:
-		stats_add(&stats->error_vnet, 1);
+		QUEUE_COUNT_LOSS(queue, to_guest, error_vnet, plan->len);
 		return false;
 	case OFFLOAD_UNSUPPORTED:
-		stats_add(&stats->drop_offload, 1);
+		QUEUE_COUNT_LOSS(queue, to_guest, drop_offload, plan->len);
 		return false;
 	}
 	if (plan->slots > queue->room) {
-		stats_add(&stats->drop_too_big, 1);
+		QUEUE_COUNT_LOSS(queue, to_guest, drop_too_big, plan->len);
 		return false;
 	}
 	if (computed)
@@ -209,9 +209,10 @@ static void frame_respond(struct queue *queue, const struct queue_frame_in *fram
 		whole = whole && !failed;
 	}
 	if (!whole) {
-		stats_add(&stats->error_grant, 1);
+		QUEUE_COUNT_LOSS(queue, to_guest, error_grant, plan->len);
 		return;
 	}
+	probe_to_guest_delivered(queue->name, plan->len, plan->gso_type);
 	stats_add(&stats->packets, 1);
 	stats_add(&stats->bytes, plan->len);
 	if (gso)
@@ -221,16 +222,23 @@ static void frame_respond(struct queue *queue, const struct queue_frame_in *fram
 static void burst_respond(struct queue *queue, int n)
 {
 	struct stats_to_guest *stats = &queue->stats.to_guest;
-	unsigned copies = grants_copy_run(queue->grants);
+	uint32_t before = queue->rx.rsp_prod;
+	unsigned copies;
 
+	probe_to_guest_gathered(queue->name, n, queue->rx.cons - before,
+				ring_rx_pending(&queue->rx));
+	copies = grants_copy_run(queue->grants);
 	stats_add(&stats->copy_calls, 1);
 	stats_add(&stats->copy_segments, copies);
+	probe_to_guest_copied(queue->name, n, copies);
 	for (int i = 0; i < n; i++)
 		frame_respond(queue, &queue->frames.in[i]);
 	ring_rx_publish(&queue->rx);
+	probe_to_guest_responded(queue->name, n, queue->rx.rsp_prod - before);
 	if (ring_rx_asks(&queue->rx)) {
 		evtchn_notify(queue->evtchn, queue->port_rx);
 		stats_add(&stats->notify_sent, 1);
+		probe_to_guest_notified(queue->name);
 	} else {
 		stats_add(&stats->notify_suppressed, 1);
 	}
@@ -264,10 +272,12 @@ int to_guest_drop(struct queue *queue)
 	int n = 0;
 
 	while (n < QUEUE_BATCH_FRAMES) {
-		frame_read(queue, queue->staging + TO_GUEST_PAGE);
+		uint32_t len = frame_read(queue, queue->staging + TO_GUEST_PAGE);
+
 		if (!queue->tap_readable)
 			break;
-		stats_add(&queue->stats.to_guest.drop_stalled, 1);
+		if (len > 0) /* else it is counted already */
+			QUEUE_COUNT_LOSS(queue, to_guest, drop_stalled, len);
 		n++;
 	}
 	return n;

@@ -136,10 +136,19 @@ static bool worker_arm(struct queue *queue)
 	return more;
 }
 
-/* How long a frame has waited, in ns, in STALL_WAITING. */
+/* How long a frame has waited, in ns, in STALL_WAITING; how long frames have, in STALL_DROPPING. */
 static uint64_t worker_waited(const struct worker *worker)
 {
 	return clock_now_ns() - worker->stall_begin;
+}
+
+static void worker_stall_end(struct worker *worker)
+{
+	const struct queue *queue = &worker->queue;
+
+	if (worker->stall != STALL_NONE && probe_stall_ended_wanted())
+		probe_stall_ended(queue->name, worker_waited(worker), ring_rx_pending(&queue->rx));
+	worker->stall = STALL_NONE;
 }
 
 /* Whether the room that a frame waits for is one that the guest may never give. */
@@ -156,13 +165,16 @@ static bool worker_stall_update(struct worker *worker)
 	if (worker_waits_for_more(worker) && worker_waited(worker) >= WORKER_ROOM_NS)
 		queue->room_wanted = queue->room;
 	if (to_guest_has_room(queue)) {
-		worker->stall = STALL_NONE;
+		worker_stall_end(worker);
 	} else if (worker->stall == STALL_NONE && queue->tap_readable) {
 		worker->stall = STALL_WAITING;
 		worker->stall_begin = clock_now_ns();
+		probe_stall_begun(queue->name, ring_rx_pending(&queue->rx), queue->room_wanted);
 	} else if (worker->stall == STALL_WAITING && worker_waited(worker) >= queue->stall_ns) {
 		worker->stall = STALL_DROPPING;
 		stats_add(&queue->stats.to_guest.stalls, 1);
+		if (probe_stall_dropping_wanted())
+			probe_stall_dropping(queue->name, worker_waited(worker));
 	}
 	return worker->stall != STALL_WAITING;
 }
@@ -296,11 +308,20 @@ static void worker_hold_is_over(struct worker *worker)
 	from_guest_tell_late(&worker->queue);
 }
 
-static void worker_note_wake(struct queue *queue)
+/* Sleeps as long as the worker may. The set of what has something, as worker_sleep's. */
+static unsigned worker_doze(struct worker *worker)
 {
+	struct queue *queue = &worker->queue;
+	int timeout = worker_patience(worker);
+	unsigned woken;
+
+	probe_sleep(queue->name, timeout);
+	woken = worker_sleep(worker, timeout);
+	probe_wake(queue->name, woken);
 	stats_add(&queue->stats.queue.wakeups, 1);
 	if (stats_read(&queue->stats.queue.wakeups) % STATS_TIMED_WAKEUPS == 1)
 		queue->woken_ns = clock_now_ns();
+	return woken;
 }
 
 /*
@@ -319,8 +340,7 @@ static bool worker_wait(struct worker *worker, bool busy)
 	worker_time_hold(worker);
 	if (!busy && !worker_arm(queue)) {
 		worker_unmask(worker);
-		woken = worker_sleep(worker, worker_patience(worker));
-		worker_note_wake(queue);
+		woken = worker_doze(worker);
 		worker_follow(worker);
 		if (woken & 1u << WAKE_EVTCHN)
 			worker_take_event(worker);
@@ -359,7 +379,7 @@ static bool worker_round(struct worker *worker)
 		return false;
 	/* There was room, even if it is all used again: the guest is slow and not stalled. */
 	if (to_guest_run(queue) > 0)
-		worker->stall = STALL_NONE;
+		worker_stall_end(worker);
 	if (worker->stall == STALL_DROPPING && queue->tap_readable && !to_guest_has_room(queue))
 		to_guest_drop(queue);
 	return worker_has_more(worker);

@@ -28,7 +28,7 @@ from simhost import SANITIZER  # noqa: E402
 
 MODULES = ("matrix", "keys", "connect", "many", "churn", "hostile", "stall", "restart", "life",
            "network", "vlan", "rate", "tools", "verbs", "sandbox", "cost", "service",
-           "journald", "schema")
+           "journald", "schema", "probes")
 TIME_LIMIT = 180  # seconds a test may take; sanitizers get more
 
 
