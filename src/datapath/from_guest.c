@@ -44,6 +44,13 @@ static size_t staging_next(size_t used, const struct from_guest_plan *plan)
 	return (used + QUEUE_VNET_SIZE + 63) & ~(size_t)63;
 }
 
+/* Counts a frame as lost, and remembers where, for who captures it. */
+#define FRAME_LOSE(queue, frame, counter)                                        \
+	do {                                                                     \
+		(frame)->lost = &(queue)->stats.from_guest.counter;              \
+		QUEUE_COUNT_LOSS(queue, from_guest, counter, (frame)->plan.len); \
+	} while (0)
+
 /* It was counted: it is answered with an error, and goes no further. */
 static void frame_drop(struct queue_frame_out *frame)
 {
@@ -51,17 +58,17 @@ static void frame_drop(struct queue_frame_out *frame)
 	frame->data = NULL;
 }
 
-static void frame_count_fault(struct queue *queue, const struct queue_frame_out *frame)
+static void frame_count_fault(struct queue *queue, struct queue_frame_out *frame)
 {
 	switch (frame->plan.fault) {
 	case FROM_GUEST_FAULT_SLOTS:
-		QUEUE_COUNT_LOSS(queue, from_guest, error_slots, frame->plan.len);
+		FRAME_LOSE(queue, frame, error_slots);
 		break;
 	case FROM_GUEST_FAULT_EXTRA:
-		QUEUE_COUNT_LOSS(queue, from_guest, error_extra, frame->plan.len);
+		FRAME_LOSE(queue, frame, error_extra);
 		break;
 	default:
-		QUEUE_COUNT_LOSS(queue, from_guest, error_size, frame->plan.len);
+		FRAME_LOSE(queue, frame, error_size);
 		break;
 	}
 }
@@ -138,26 +145,28 @@ static void frame_count_refusal(struct queue *queue, struct queue_frame_out *fra
 {
 	switch (-error) {
 	case EIO:
-		QUEUE_COUNT_LOSS(queue, from_guest, drop_tap_down, frame->plan.len);
+		FRAME_LOSE(queue, frame, drop_tap_down);
 		break;
 	case EBADFD:
 		queue->tap_gone = true;
-		QUEUE_COUNT_LOSS(queue, from_guest, drop_tap_down, frame->plan.len);
+		FRAME_LOSE(queue, frame, drop_tap_down);
 		break;
 	case EAGAIN:
 	case ENOBUFS:
 	case ENOMEM:
-		QUEUE_COUNT_LOSS(queue, from_guest, drop_tap_full, frame->plan.len);
+		FRAME_LOSE(queue, frame, drop_tap_full);
 		break;
 	default:
-		QUEUE_COUNT_LOSS(queue, from_guest, drop_tap_refused, frame->plan.len);
+		FRAME_LOSE(queue, frame, drop_tap_refused);
 		break;
 	}
 	/* The guest did nothing wrong: as on a wire, it learns nothing of a lost frame. */
 	frame->status = NETIF_RSP_OKAY;
 }
 
-static void frame_write(struct queue *queue, struct queue_frame_out *frame)
+/* Inlined, as the loop that nobody captures is the one that counts. */
+static inline __attribute__((always_inline)) void frame_write(struct queue *queue,
+							      struct queue_frame_out *frame)
 {
 	struct stats_from_guest *stats = &queue->stats.from_guest;
 	struct virtio_net_hdr vnet;
@@ -166,12 +175,12 @@ static void frame_write(struct queue *queue, struct queue_frame_out *frame)
 	int error;
 
 	if (!frame_copied(queue, frame)) {
-		QUEUE_COUNT_LOSS(queue, from_guest, error_grant, len);
+		FRAME_LOSE(queue, frame, error_grant);
 		frame_drop(frame);
 		return;
 	}
 	if (offload_from_guest(&frame->plan, frame->data, &vnet, &fixed) < 0) {
-		QUEUE_COUNT_LOSS(queue, from_guest, error_offload, len);
+		FRAME_LOSE(queue, frame, error_offload);
 		frame_drop(frame);
 		return;
 	}
@@ -188,6 +197,57 @@ static void frame_write(struct queue *queue, struct queue_frame_out *frame)
 		stats_add(&stats->gso_packets, 1);
 	if (fixed)
 		stats_add(&stats->csum_fixups, 1);
+}
+
+static void batch_write(struct queue *queue, int n)
+{
+	for (int i = 0; i < n; i++)
+		if (queue->frames.out[i].data)
+			frame_write(queue, &queue->frames.out[i]);
+}
+
+/* Says of a frame, whose first slot is `first`, what came of it. */
+static void frame_capture_end(struct queue *queue, const struct queue_frame_out *frame,
+			      uint32_t first, struct capture_record *record)
+{
+	const struct from_guest_plan *plan = &frame->plan;
+
+	record->index = first;
+	record->slots = plan->slots;
+	record->extras = plan->n_extras;
+	record->csum_blank = plan->csum_blank;
+	record->data_validated = plan->data_validated;
+	record->gso_type = plan->gso_type;
+	record->gso_size = plan->gso_size;
+	record->status = frame->status;
+	record->lost = queue_lost_place(frame->lost, &queue->stats.from_guest);
+	if (frame->lost == &queue->stats.from_guest.error_grant)
+		record->captured = 0; /* what lies in staging is not this frame */
+	capture_end(queue->capture, record);
+}
+
+/* As batch_write; a frame is captured as it came, before what is mended in it. */
+static __attribute__((noinline, cold)) void batch_write_captured(struct queue *queue, int n)
+{
+	uint32_t first = queue->tx.rsp_prod;
+
+	capture_clock(queue->capture);
+	for (int i = 0; i < n; i++) {
+		struct queue_frame_out *frame = &queue->frames.out[i];
+		/* A plan that is dropped has no length: what the first slot says is one. */
+		uint32_t len = ring_tx_slot(&queue->tx, first)->request.size;
+		struct capture_record *record =
+			capture_begin(queue->capture, CAPTURE_FROM_GUEST, frame->data,
+				      frame->data ? frame->plan.len : 0, len);
+
+		if (frame->data) {
+			frame->lost = NULL;
+			frame_write(queue, frame);
+		}
+		if (record)
+			frame_capture_end(queue, frame, first, record);
+		first += frame->plan.slots;
+	}
 }
 
 /* Slot 0 and the data slots carry the status; the extras right after slot 0 none. */
@@ -223,9 +283,10 @@ static int batch_run(struct queue *queue, size_t bytes)
 	probe_from_guest_gathered(queue->name, n, queue->tx.cons - before,
 				  ring_tx_pending(&queue->tx));
 	batch_copy(queue, n);
-	for (int i = 0; i < n; i++)
-		if (queue->frames.out[i].data)
-			frame_write(queue, &queue->frames.out[i]);
+	if (queue_is_captured(queue, CAPTURE_FROM_GUEST))
+		batch_write_captured(queue, n);
+	else
+		batch_write(queue, n);
 	batch_respond(queue, n);
 	return n;
 }

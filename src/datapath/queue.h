@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/probe.h"
+#include "datapath/capture.h"
 #include "datapath/credit.h"
 #include "datapath/worker.h"
 #include "proto/from_guest.h"
@@ -65,12 +66,14 @@ struct queue_frame_out {
 	struct from_guest_plan plan;
 	uint8_t *data; /* in staging, its virtio_net_hdr just before it; NULL when dropped */
 	unsigned first_copy, n_copies;
-	int16_t status; /* the response's, NETIF_RSP_* */
+	int16_t status;		/* the response's, NETIF_RSP_* */
+	_Atomic uint64_t *lost; /* the counter of its loss; NULL: none. Only while captured */
 };
 
 /* A frame for the guest, from reading it to its responses. */
 struct queue_frame_in {
 	struct to_guest_plan plan;
+	const uint8_t *data;
 	unsigned first_copy;
 };
 
@@ -102,6 +105,7 @@ struct queue {
 	unsigned hold_failed; /* frames that were told of at once after the last wait in vain */
 	unsigned hold_not;    /* frames to be told of at once before the next may wait */
 	const char *rogue;    /* why the frontend is not to be served any more */
+	struct capture_buffer *capture; /* who captures frames; NULL: nobody */
 	struct ring_tx tx __attribute__((aligned(64)));
 	struct ring_rx rx;
 	union {
@@ -183,5 +187,17 @@ static inline void queue_time_wake(const struct queue *queue, _Atomic uint64_t *
 
 /* Reads one batch of frames from the tap and drops them, counted. Returns how many. */
 int to_guest_drop(struct queue *queue);
+
+/* Whether frames of a direction (CAPTURE_*) are captured. Asked once a batch. */
+static inline bool queue_is_captured(const struct queue *queue, unsigned way)
+{
+	return queue->capture && (queue->capture->ways & way);
+}
+
+/* What a record says of a lost frame (capture_record.lost) by its counter among `counters`. */
+static inline uint8_t queue_lost_place(const _Atomic uint64_t *counter, const void *counters)
+{
+	return counter ? 1 + (counter - (const _Atomic uint64_t *)counters) : 0;
+}
 
 #endif

@@ -32,6 +32,28 @@ static size_t staging_next(size_t used)
 	return (used + QUEUE_VNET_SIZE + TO_GUEST_PAGE - 1) & ~(size_t)(TO_GUEST_PAGE - 1);
 }
 
+/* Captures a frame that was lost before it came to the ring. */
+static void frame_capture_lost(struct queue *queue, const uint8_t *data, uint32_t len,
+			       const _Atomic uint64_t *counter)
+{
+	struct capture_record *record;
+
+	if (!queue_is_captured(queue, CAPTURE_TO_GUEST))
+		return;
+	record = capture_begin(queue->capture, CAPTURE_TO_GUEST, data, len, len);
+	if (!record)
+		return;
+	record->lost = queue_lost_place(counter, &queue->stats.to_guest);
+	capture_end(queue->capture, record);
+}
+
+/* Counts it, too. */
+#define FRAME_LOSE(queue, data, len, counter)                                           \
+	do {                                                                            \
+		QUEUE_COUNT_LOSS(queue, to_guest, counter, len);                        \
+		frame_capture_lost(queue, data, len, &(queue)->stats.to_guest.counter); \
+	} while (0)
+
 /* Reads a frame to data, its header before it. The frame's length, or 0 with tap_readable false. */
 static uint32_t frame_read(struct queue *queue, uint8_t *data)
 {
@@ -45,7 +67,7 @@ static uint32_t frame_read(struct queue *queue, uint8_t *data)
 		queue->tap_gone = n != -EAGAIN && n != -EINTR;
 		return 0;
 	}
-	QUEUE_COUNT_LOSS(queue, to_guest, error_vnet, n);
+	FRAME_LOSE(queue, data, n > (ssize_t)QUEUE_VNET_SIZE ? n - QUEUE_VNET_SIZE : 0, error_vnet);
 	return 0;
 }
 
@@ -59,6 +81,7 @@ static void frame_copy_add(struct queue *queue, struct queue_frame_in *frame, co
 {
 	uint32_t n = 0;
 
+	frame->data = data;
 	frame->first_copy = grants_copy_count(queue->grants);
 	for (uint32_t done = 0; done < frame->plan.len; n++) {
 		uint32_t left = frame->plan.len - done;
@@ -100,7 +123,7 @@ static bool segment_gather(struct queue *queue, struct burst *burst, const struc
 }
 
 /* A frame was cut short: the next one shall find room for all of its segments. */
-static void segment_want_room(struct queue *queue, const struct segment_cut *cut, uint32_t len)
+static void segment_want_room(struct queue *queue, const struct segment_cut *cut)
 {
 	uint32_t slots = cut->count * to_guest_slots(segment_len(cut, 0), false);
 
@@ -108,7 +131,6 @@ static void segment_want_room(struct queue *queue, const struct segment_cut *cut
 		slots = QUEUE_ROOM_MAX;
 	if (slots > queue->room_wanted)
 		queue->room_wanted = slots;
-	QUEUE_COUNT_LOSS(queue, to_guest, drop_offload, len);
 }
 
 /* Cuts a GSO frame up; its segments go on instead of it, as many as there is room for. */
@@ -120,18 +142,20 @@ static void frame_segment(struct queue *queue, struct burst *burst, const uint8_
 	uint32_t n = 0;
 
 	if (segment_init(&cut, data, len, gso_size, RING_SLOTS)) {
-		QUEUE_COUNT_LOSS(queue, to_guest, drop_offload, len);
+		FRAME_LOSE(queue, data, len, drop_offload);
 		return;
 	}
 	if (to_guest_slots(segment_len(&cut, 0), false) > queue->room) {
-		QUEUE_COUNT_LOSS(queue, to_guest, drop_too_big, len);
+		FRAME_LOSE(queue, data, len, drop_too_big);
 		return;
 	}
 	while (n < cut.count && segment_gather(queue, burst, &cut, n))
 		n++;
 	stats_add(&stats->segmented, 1);
-	if (n < cut.count)
-		segment_want_room(queue, &cut, len);
+	if (n < cut.count) {
+		segment_want_room(queue, &cut);
+		FRAME_LOSE(queue, data, len, drop_offload);
+	}
 }
 
 /* Whether the frame goes on as it is; fills its plan. Counts it, or cuts it up, otherwise. */
@@ -150,14 +174,14 @@ static bool frame_plan(struct queue *queue, struct burst *burst, uint8_t *data,
 		frame_segment(queue, burst, data, plan->len, vnet.gso_size);
 		return false;
 	case OFFLOAD_BAD_VNET:
-		QUEUE_COUNT_LOSS(queue, to_guest, error_vnet, plan->len);
+		FRAME_LOSE(queue, data, plan->len, error_vnet);
 		return false;
 	case OFFLOAD_UNSUPPORTED:
-		QUEUE_COUNT_LOSS(queue, to_guest, drop_offload, plan->len);
+		FRAME_LOSE(queue, data, plan->len, drop_offload);
 		return false;
 	}
 	if (plan->slots > queue->room) {
-		QUEUE_COUNT_LOSS(queue, to_guest, drop_too_big, plan->len);
+		FRAME_LOSE(queue, data, plan->len, drop_too_big);
 		return false;
 	}
 	if (computed)
@@ -219,6 +243,50 @@ static void frame_respond(struct queue *queue, const struct queue_frame_in *fram
 		stats_add(&stats->gso_packets, 1);
 }
 
+/* Whether all copies of the frame into the guest's buffers were done. */
+static bool frame_copied(const struct queue *queue, const struct queue_frame_in *frame)
+{
+	uint32_t n_copies = to_guest_slots(frame->plan.len, false);
+
+	for (uint32_t i = 0; i < n_copies; i++)
+		if (!grants_copy_done(queue->grants, frame->first_copy + i))
+			return false;
+	return true;
+}
+
+/* Captures a frame whose first slot is `first`, as the guest gets it. */
+static void frame_capture(struct queue *queue, const struct queue_frame_in *frame, uint32_t first)
+{
+	const struct to_guest_plan *plan = &frame->plan;
+	struct capture_record *record =
+		capture_begin(queue->capture, CAPTURE_TO_GUEST, frame->data, plan->len, plan->len);
+	struct stats_to_guest *stats = &queue->stats.to_guest;
+	bool whole = frame_copied(queue, frame);
+
+	if (!record)
+		return;
+	record->index = first;
+	record->slots = plan->slots;
+	record->extras = plan->gso_type != XEN_NETIF_GSO_TYPE_NONE;
+	record->csum_blank = plan->csum_blank;
+	record->data_validated = plan->data_validated;
+	record->gso_type = plan->gso_type;
+	record->gso_size = plan->gso_size;
+	record->status = whole ? NETIF_RSP_OKAY : NETIF_RSP_ERROR;
+	record->lost = queue_lost_place(whole ? NULL : &stats->error_grant, stats);
+	capture_end(queue->capture, record);
+}
+
+static __attribute__((noinline, cold)) void burst_capture(struct queue *queue, int n)
+{
+	uint32_t first = queue->rx.rsp_prod;
+
+	for (int i = 0; i < n; i++) {
+		frame_capture(queue, &queue->frames.in[i], first);
+		first += queue->frames.in[i].plan.slots;
+	}
+}
+
 static void burst_respond(struct queue *queue, int n)
 {
 	struct stats_to_guest *stats = &queue->stats.to_guest;
@@ -231,6 +299,8 @@ static void burst_respond(struct queue *queue, int n)
 	stats_add(&stats->copy_calls, 1);
 	stats_add(&stats->copy_segments, copies);
 	probe_to_guest_copied(queue->name, n, copies);
+	if (queue_is_captured(queue, CAPTURE_TO_GUEST))
+		burst_capture(queue, n);
 	for (int i = 0; i < n; i++)
 		frame_respond(queue, &queue->frames.in[i]);
 	ring_rx_publish(&queue->rx);
@@ -258,6 +328,8 @@ int to_guest_run(struct queue *queue)
 	stats_sample_count(stats->ring_pending, ring_rx_pending(&queue->rx));
 	if (!queue->tap_readable)
 		return 0;
+	if (queue_is_captured(queue, CAPTURE_TO_GUEST))
+		capture_clock(queue->capture);
 	reads = burst_gather(queue, &burst);
 	if (burst.n > 0) {
 		burst_respond(queue, burst.n);
@@ -269,15 +341,18 @@ int to_guest_run(struct queue *queue)
 
 int to_guest_drop(struct queue *queue)
 {
+	uint8_t *data = queue->staging + TO_GUEST_PAGE;
 	int n = 0;
 
+	if (queue_is_captured(queue, CAPTURE_TO_GUEST))
+		capture_clock(queue->capture);
 	while (n < QUEUE_BATCH_FRAMES) {
-		uint32_t len = frame_read(queue, queue->staging + TO_GUEST_PAGE);
+		uint32_t len = frame_read(queue, data);
 
 		if (!queue->tap_readable)
 			break;
 		if (len > 0) /* else it is counted already */
-			QUEUE_COUNT_LOSS(queue, to_guest, drop_stalled, len);
+			FRAME_LOSE(queue, data, len, drop_stalled);
 		n++;
 	}
 	return n;

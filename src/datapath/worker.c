@@ -98,6 +98,7 @@ struct worker {
 
 	/* Owner: control writes before it writes to stop_fd, worker reads */
 	_Atomic bool stop, kick;
+	_Atomic(struct capture_buffer *) capture; /* until the worker has let go of it */
 
 	struct queue queue;
 };
@@ -274,7 +275,23 @@ static void worker_notify(struct queue *queue)
 		evtchn_notify(queue->evtchn, queue->port_rx);
 }
 
-/* The control thread has written to stop_fd: to stop (then false), or to have a kick carried on. */
+/* Begins to capture to the buffer that was given, or lets go of it. */
+static void worker_take_capture(struct worker *worker, bool end)
+{
+	struct capture_buffer *buffer = atomic_load(&worker->capture);
+
+	worker->queue.capture = buffer;
+	if (!buffer || (!end && !capture_is_to_end(buffer)))
+		return;
+	worker->queue.capture = NULL;
+	atomic_store(&worker->capture, NULL);
+	capture_release(buffer); /* and now it may be gone */
+}
+
+/*
+ * The control thread has written to stop_fd: to stop (then false), to have a
+ * kick carried on, or about a capture.
+ */
 static bool worker_told(struct worker *worker)
 {
 	uint64_t count;
@@ -283,6 +300,7 @@ static bool worker_told(struct worker *worker)
 		return true; /* nothing after all */
 	if (atomic_exchange(&worker->kick, false))
 		worker_notify(&worker->queue);
+	worker_take_capture(worker, false);
 	return !atomic_load(&worker->stop);
 }
 
@@ -513,6 +531,28 @@ void worker_stop(struct worker *worker)
 	worker_tell(worker);
 	pthread_join(worker->thread, NULL);
 	worker->started = false;
+	worker_take_capture(worker, true);
+}
+
+void worker_capture(struct worker *worker, struct capture_buffer *buffer)
+{
+	atomic_store(&worker->capture, buffer);
+	worker_tell(worker);
+}
+
+void worker_capture_end(struct worker *worker)
+{
+	struct capture_buffer *buffer = atomic_load(&worker->capture);
+
+	if (!buffer)
+		return;
+	capture_end_soon(buffer);
+	worker_tell(worker);
+}
+
+bool worker_is_captured(const struct worker *worker)
+{
+	return atomic_load(&worker->capture) != NULL;
 }
 
 void worker_destroy(struct worker *worker)

@@ -22,6 +22,7 @@
 #include "stats.h"
 #include "vif_config.h"
 
+struct capture_buffer;
 struct credit;
 struct worker;
 
@@ -84,6 +85,17 @@ bool worker_is_stuck(const struct worker *worker, uint64_t *seen);
  * if an event had come. Control thread; does not wait for it.
  */
 void worker_kick(struct worker *worker);
+
+/*
+ * Has a worker that runs and is not captured put its frames in this buffer.
+ * With _end, or when it is stopped, it lets go of the buffer (capture.h).
+ * Control thread; does not wait for the worker.
+ */
+void worker_capture(struct worker *worker, struct capture_buffer *buffer);
+void worker_capture_end(struct worker *worker);
+
+/* Whether it was given a buffer, and has not let go of it. Control thread. */
+bool worker_is_captured(const struct worker *worker);
 
 /* One ring of a queue, as it was at some moment. Indices run free over 2^32. */
 struct worker_ring {
