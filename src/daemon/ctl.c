@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "daemon/capture_stream.h"
 #include "daemon/ctl_verbs.h"
 
 #define CTL_CLIENTS_MAX	 16
@@ -43,25 +44,44 @@ struct ctl {
 
 static void client_end(struct ctl_client *client)
 {
-	loop_remove(client->ctl->loop, &client->source);
-	close(client->source.fd);
+	if (client->source.fd >= 0) {
+		loop_remove(client->ctl->loop, &client->source);
+		close(client->source.fd);
+	}
 	cds_list_del(&client->in_clients);
 	client->ctl->n_clients--;
 	free(client->answer);
 	free(client);
 }
 
+/* A capture has the connection from now on; what is left of the client ends. */
+static int client_hand_over(struct ctl_client *client, struct capture_stream *stream)
+{
+	int fd = client->source.fd;
+
+	loop_remove(client->ctl->loop, &client->source);
+	client->source.fd = -1;
+	capture_stream_begin(stream, fd, client->answer, client->answer_size);
+	return -EPIPE;
+}
+
 static int client_answer(struct ctl_client *client)
 {
-	json_t *answer = ctl_answer(client->ctl->control, client->request, client->uid);
+	struct capture_stream *stream;
+	json_t *answer = ctl_answer(client->ctl->control, client->request, client->uid, &stream);
 	char *text = json_dumps(answer, JSON_COMPACT);
 
 	json_decref(answer);
-	if (!text)
+	if (!text) {
+		if (stream)
+			capture_stream_give_up(stream);
 		return -ENOMEM;
+	}
 	client->answer = text;
 	client->answer_size = strlen(text);
 	text[client->answer_size++] = '\n'; /* in the place of the NUL */
+	if (stream)
+		return client_hand_over(client, stream);
 	return loop_modify(client->ctl->loop, &client->source, EPOLLOUT);
 }
 
@@ -80,7 +100,7 @@ static int client_receive(struct ctl_client *client)
 	if (!memchr(client->request, '\n', client->received) &&
 	    client->received < sizeof(client->request) - 1)
 		return 0;
-	return client_answer(client) < 0 ? -ENOMEM : 1;
+	return client_answer(client) < 0 ? -EPIPE : 1;
 }
 
 static int client_send(struct ctl_client *client)
@@ -210,6 +230,7 @@ void ctl_close(struct ctl *ctl)
 {
 	if (!ctl)
 		return;
+	capture_stream_close_all();
 	while (!cds_list_empty(&ctl->clients))
 		client_end(cds_list_first_entry(&ctl->clients, struct ctl_client, in_clients));
 	if (ctl->path[0])

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The control socket: a client sends one request, a JSON object on one line,
- * gets one JSON object on one line, and the connection ends. What may be asked
- * for, and by whom, is in ctl_verbs.h.
+ * gets one JSON object on one line, and the connection ends, unless it is a
+ * capture's (capture_stream.h). What may be asked for, and by whom, is in
+ * ctl_verbs.h.
  *
  * Clients can't hold up the control thread or each other: nothing waits for
  * one, and when there are too many the oldest is sent away.

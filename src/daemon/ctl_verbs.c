@@ -13,12 +13,13 @@ enum access {
 	READS,
 	CHANGES,
 	CHANGES_WITH_VALUE, /* it reads when the request has no "value" */
+	SHOWS_GUESTS,	    /* it shows their data */
 };
 
 static const struct {
 	const char *name;
 	enum access access;
-	ctl_handler *answer;
+	ctl_handler *answer; /* NULL: of ctl_capture */
 } verbs[] = {
 	{ "show", READS, ctl_show },
 	{ "rings", READS, ctl_rings },
@@ -30,37 +31,42 @@ static const struct {
 	{ "drain", CHANGES, ctl_drain },
 	{ "reload", CHANGES, ctl_reload },
 	{ "rate", CHANGES_WITH_VALUE, ctl_rate },
+	{ "capture", SHOWS_GUESTS, NULL },
 };
 
-static bool request_changes(enum access access, const json_t *request)
+static bool request_is_roots(enum access access, const json_t *request)
 {
-	return access == CHANGES ||
+	return access == CHANGES || access == SHOWS_GUESTS ||
 	       (access == CHANGES_WITH_VALUE && json_object_get(request, "value"));
 }
 
 static json_t *verb_answer(struct control *control, const char *name, const json_t *request,
-			   uid_t uid)
+			   uid_t uid, struct capture_stream **stream)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
 		if (strcmp(verbs[i].name, name) != 0)
 			continue;
-		if (uid != 0 && request_changes(verbs[i].access, request))
+		if (uid != 0 && request_is_roots(verbs[i].access, request))
 			return ctl_error("only root may do this (%s); you are user %u: try sudo",
 					 name, (unsigned)uid);
+		if (!verbs[i].answer)
+			return ctl_capture(control, request, stream);
 		return verbs[i].answer(control, request);
 	}
 	return ctl_error("this daemon does not know that verb; is it older than vifctl?");
 }
 
-json_t *ctl_answer(struct control *control, const char *line, uid_t uid)
+json_t *ctl_answer(struct control *control, const char *line, uid_t uid,
+		   struct capture_stream **stream)
 {
 	json_error_t error;
 	json_t *request = json_loads(line, 0, &error);
 	const char *name = json_string_value(json_object_get(request, "verb"));
 	json_t *answer;
 
+	*stream = NULL;
 	if (name)
-		answer = verb_answer(control, name, request, uid);
+		answer = verb_answer(control, name, request, uid, stream);
 	else
 		answer = ctl_error("a request is one JSON object with a \"verb\", on one line");
 	json_decref(request);

@@ -5,7 +5,7 @@
  * refused, or failed, has "error", a text for people, and changed nothing.
  *
  * Whoever can open the socket may ask for what only reads; to change
- * something, one must be root.
+ * something, or to see what guests send, one must be root.
  */
 #ifndef XENVIFD_DAEMON_CTL_VERBS_H
 #define XENVIFD_DAEMON_CTL_VERBS_H
@@ -19,8 +19,15 @@
 
 #define CTL_SCHEMA 1
 
-/* Answers one line, from a client of this user. A new reference, or NULL: no memory. */
-json_t *ctl_answer(struct control *control, const char *line, uid_t uid);
+struct capture_stream;
+
+/*
+ * Answers one line, from a client of this user. A new reference, or NULL: no
+ * memory. *stream: what goes on after the answer, to be begun or given up
+ * (capture_stream.h); or NULL.
+ */
+json_t *ctl_answer(struct control *control, const char *line, uid_t uid,
+		   struct capture_stream **stream);
 
 /* A handler of one verb: as ctl_answer, with the request as an object. */
 typedef json_t *ctl_handler(struct control *control, const json_t *request);
@@ -35,6 +42,14 @@ ctl_handler ctl_kick;	 /* "queue" of "vif", or all of its queues */
 ctl_handler ctl_carrier; /* of "vif": set to "value", "on", "off" or "auto" */
 ctl_handler ctl_drain;	 /* closes "vif" */
 ctl_handler ctl_rate;	 /* what the guest of "vif" may send; set to "value" when there is one */
+
+/*
+ * The frames of "vif", or of its "queue", as a file (capture_stream.h); with
+ * "direction" ("from-guest", "to-guest" or "both"), "snaplen", bytes of a frame
+ * that are kept, and "count", frames after which it ends. *stream is to be
+ * begun or given up; left alone with an answer that refuses.
+ */
+json_t *ctl_capture(struct control *control, const json_t *request, struct capture_stream **stream);
 
 /* What the handlers share. */
 
