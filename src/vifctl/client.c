@@ -3,6 +3,7 @@
 #include "vifctl/client.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -56,22 +57,24 @@ static int client_connect(const struct client *client)
 
 struct answer_reader {
 	int fd;
-	int error; /* errno of what went wrong, or 0 */
+	size_t step; /* bytes that are read at a time, at most */
+	int error;   /* errno of what went wrong, or 0 */
 };
 
 static size_t answer_read(void *buffer, size_t size, void *data)
 {
 	struct answer_reader *reader = data;
-	ssize_t n = recv(reader->fd, buffer, size, 0);
+	ssize_t n = recv(reader->fd, buffer, size < reader->step ? size : reader->step, 0);
 
 	if (n < 0)
 		reader->error = errno;
 	return n < 0 ? (size_t)-1 : (size_t)n;
 }
 
-static json_t *answer_receive(int fd)
+/* Reads `step` bytes at a time; 1: and none that is not the answer's. */
+static json_t *answer_receive(int fd, size_t step)
 {
-	struct answer_reader reader = { .fd = fd };
+	struct answer_reader reader = { .fd = fd, .step = step };
 	json_error_t error;
 	json_t *answer = json_load_callback(answer_read, &reader, JSON_DISABLE_EOF_CHECK, &error);
 
@@ -100,28 +103,52 @@ static json_t *answer_check(json_t *answer)
 	return NULL;
 }
 
-json_t *client_ask(const struct client *client, json_t *request)
+/* Connects and sends the request, whose reference it takes. The connection, or -1: said why. */
+static int request_send(const struct client *client, json_t *request)
 {
 	CLEANUP_FREE char *text = json_dumps(request, JSON_COMPACT);
-	CLEANUP_CLOSE int fd = -1;
 	CLEANUP_FREE char *line = NULL;
-	json_t *answer;
-	int len;
+	int fd, len;
 
 	json_decref(request);
 	len = text ? asprintf(&line, "%s\n", text) : -1;
 	if (len < 0) {
 		line = NULL;
 		fprintf(stderr, "vifctl: no memory\n");
-		return NULL;
+		return -1;
 	}
 	fd = client_connect(client);
-	if (fd < 0)
-		return NULL;
-	if (send(fd, line, len, MSG_NOSIGNAL) != len) {
-		perror("vifctl: can't send the request");
-		return NULL;
-	}
-	answer = answer_receive(fd);
+	if (fd < 0 || send(fd, line, len, MSG_NOSIGNAL) == len)
+		return fd;
+	perror("vifctl: can't send the request");
+	close(fd);
+	return -1;
+}
+
+json_t *client_ask(const struct client *client, json_t *request)
+{
+	CLEANUP_CLOSE int fd = request_send(client, request);
+	json_t *answer = fd < 0 ? NULL : answer_receive(fd, SIZE_MAX);
+
 	return answer ? answer_check(answer) : NULL;
+}
+
+json_t *client_open(const struct client *client, json_t *request, int *result)
+{
+	int fd = request_send(client, request);
+	json_t *answer = fd < 0 ? NULL : answer_receive(fd, 1);
+	char newline;
+
+	if (answer)
+		answer = answer_check(answer);
+	if (answer && recv(fd, &newline, 1, 0) == 1) {
+		*result = fd;
+		return answer;
+	}
+	if (answer)
+		fprintf(stderr, "vifctl: no whole answer from the daemon\n");
+	json_decref(answer);
+	if (fd >= 0)
+		close(fd);
+	return NULL;
 }

@@ -22,7 +22,10 @@ struct client {
  */
 json_t *client_ask(const struct client *client, json_t *request);
 
-/* The same with a whole request, whose reference it takes. */
-json_t *client_request(const char *path, json_t *request);
+/*
+ * The same, where more than the answer comes: *fd is the connection, from which
+ * nothing was read behind the answer's line, and which has the client's timeout.
+ */
+json_t *client_open(const struct client *client, json_t *request, int *fd);
 
 #endif

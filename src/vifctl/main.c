@@ -18,6 +18,12 @@ static const char usage_tail[] =
 	"\n"
 	"  -j, --json             print JSON, for programs\n"
 	"  -w, --watch SECONDS    stats: again and again, per second (0.01 to 3600)\n"
+	"  -w, --write FILE       capture: the file, or - for standard output\n"
+	"  --queue N              capture: this queue only\n"
+	"  --direction WAY        capture: from-guest, to-guest or both (default)\n"
+	"  -s, --snaplen BYTES    capture: of each frame so many (default: all)\n"
+	"  -c, --count N          capture: ends after so many frames\n"
+	"  --seconds S            capture: ends after so many seconds (0.01 to 3600)\n"
 	"  -t, --timeout SECONDS  how long the daemon may take (0.01 to 3600; default: 20)\n"
 	"  --control PATH         the daemon's socket\n"
 	"                         (default: " CLIENT_DEFAULT_CONTROL ")\n"
@@ -27,13 +33,31 @@ static const char usage_tail[] =
 	"Exit status: 0; 1 when the daemon can't be asked or refuses, or a vif isn't there; 2 for\n"
 	"a wrong command line.\n";
 
+/* Options that have no letter of their own. */
+enum {
+	OPTION_CONTROL = 256,
+	OPTION_WATCH,
+	OPTION_WRITE,
+	OPTION_QUEUE,
+	OPTION_DIRECTION,
+	OPTION_SECONDS,
+	OPTION_VERSION,
+	OPTION_HELP,
+};
+
 static const struct option long_options[] = {
 	{ "json", no_argument, NULL, 'j' },
-	{ "watch", required_argument, NULL, 'w' },
+	{ "watch", required_argument, NULL, OPTION_WATCH },
+	{ "write", required_argument, NULL, OPTION_WRITE },
+	{ "queue", required_argument, NULL, OPTION_QUEUE },
+	{ "direction", required_argument, NULL, OPTION_DIRECTION },
+	{ "snaplen", required_argument, NULL, 's' },
+	{ "count", required_argument, NULL, 'c' },
+	{ "seconds", required_argument, NULL, OPTION_SECONDS },
 	{ "timeout", required_argument, NULL, 't' },
-	{ "control", required_argument, NULL, 'c' },
-	{ "version", no_argument, NULL, 'v' },
-	{ "help", no_argument, NULL, 'h' },
+	{ "control", required_argument, NULL, OPTION_CONTROL },
+	{ "version", no_argument, NULL, OPTION_VERSION },
+	{ "help", no_argument, NULL, OPTION_HELP },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -67,6 +91,27 @@ static int seconds_read(const char *text, double *seconds)
 	return -1;
 }
 
+static bool is_capture(const char *name)
+{
+	return strcmp(name, "capture") == 0;
+}
+
+static bool capture_is_given(const struct capture_options *capture)
+{
+	return capture->queue || capture->direction || capture->snaplen || capture->count ||
+	       capture->seconds > 0 || capture->file;
+}
+
+/* -w is a capture's file, and else the seconds of --watch. 0, or -1: they are none, as was said. */
+static int w_read(struct call *call, const char *name, const char *w, const char *watch)
+{
+	if (w && is_capture(name))
+		call->capture.file = w;
+	else if (w)
+		watch = w;
+	return watch ? seconds_read(watch, &call->watch) : 0;
+}
+
 static int call_run(const struct call *call, const char *name)
 {
 	const struct verb *verb = verb_named(name);
@@ -84,44 +129,80 @@ static int call_run(const struct call *call, const char *name)
 		fprintf(stderr, "vifctl: -w is for stats. ");
 		return complain();
 	}
+	if (capture_is_given(&call->capture) && !is_capture(name)) {
+		fprintf(stderr, "vifctl: --queue, --direction, -s, -c, --seconds and --write are "
+				"for capture. ");
+		return complain();
+	}
 	return verb->run(call);
+}
+
+/* An option of capture's. False: it is none, or no good, as was said. */
+static bool capture_option(struct capture_options *capture, int option, const char *text)
+{
+	switch (option) {
+	case OPTION_WRITE:
+		capture->file = text;
+		return true;
+	case OPTION_QUEUE:
+		capture->queue = text;
+		return true;
+	case OPTION_DIRECTION:
+		capture->direction = text;
+		return true;
+	case OPTION_SECONDS:
+		return seconds_read(text, &capture->seconds) == 0;
+	case 's':
+		capture->snaplen = text;
+		return true;
+	case 'c':
+		capture->count = text;
+		return true;
+	default:
+		return false;
+	}
 }
 
 int main(int argc, char **argv)
 {
 	struct call call = { .client = { CLIENT_DEFAULT_CONTROL, CLIENT_TIMEOUT_SECONDS } };
-	const char *verb = verbs[0].name;
+	const char *verb = verbs[0].name, *w = NULL, *watch = NULL;
 	int option;
 
-	while ((option = getopt_long(argc, argv, "jw:t:", long_options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "jw:t:s:c:", long_options, NULL)) != -1) {
 		switch (option) {
 		case 'j':
 			call.json = true;
 			break;
 		case 'w':
-			if (seconds_read(optarg, &call.watch) < 0)
-				return complain();
+			w = optarg;
+			break;
+		case OPTION_WATCH:
+			watch = optarg;
 			break;
 		case 't':
 			if (seconds_read(optarg, &call.client.timeout) < 0)
 				return complain();
 			break;
-		case 'c':
+		case OPTION_CONTROL:
 			call.client.path = optarg;
 			break;
-		case 'v':
+		case OPTION_VERSION:
 			printf("vifctl %s\n", XENVIFD_VERSION);
 			return EXIT_SUCCESS;
-		case 'h':
+		case OPTION_HELP:
 			help();
 			return EXIT_SUCCESS;
 		default:
-			return complain();
+			if (!capture_option(&call.capture, option, optarg))
+				return complain();
 		}
 	}
 	if (optind < argc)
 		verb = argv[optind++];
 	call.words = argv + optind;
 	call.n_words = argc - optind;
+	if (w_read(&call, verb, w, watch) < 0)
+		return complain();
 	return call_run(&call, verb);
 }

@@ -331,6 +331,21 @@ static int run_drain(const struct call *call)
 	return finish(call, drain_wait(call), print_drained);
 }
 
+static void print_captured(const json_t *summary)
+{
+	printf("%s: %lld frames captured, %lld missed; %s\n", text_of(summary, "vif"),
+	       (long long)count_of(summary, "frames"), (long long)count_of(summary, "missed"),
+	       text_of(summary, "end"));
+}
+
+static int run_capture(const struct call *call)
+{
+	json_t *summary = NULL;
+	int status = capture_run(call, &summary);
+
+	return summary ? finish(call, summary, print_captured) : status;
+}
+
 static void print_commands(const json_t *document)
 {
 	json_t *commands = json_object_get(document, "commands"), *command;
@@ -374,6 +389,8 @@ const struct verb verbs[] = {
 	  run_drain },
 	{ "rate", "VIF [RATE|off]", "what its guest may send, such as 10Mb/s; to set it: root", 1,
 	  2, run_rate },
+	{ "capture", "VIF [-w FILE|-]", "its frames as the rings carry them, as pcapng (root)", 1,
+	  1, run_capture },
 	{ "log", "[LEVEL]", "the daemon's log level; to set it: root", 0, 1, run_log },
 	{ "reload", "", "read the settings again, as SIGHUP does (root)", 0, 0, run_reload },
 	{ "metrics", "[FILE]", "all counters, as OpenMetrics text; FILE: for node_exporter", 0, 1,

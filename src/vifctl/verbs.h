@@ -9,9 +9,16 @@
 
 #define EXIT_USAGE 2
 
+/* The options of capture, as they were written; NULL, or 0: not given. */
+struct capture_options {
+	const char *queue, *direction, *snaplen, *count, *file;
+	double seconds;
+};
+
 /* A command line, taken apart. */
 struct call {
 	struct client client;
+	struct capture_options capture;
 	bool json;    /* for programs */
 	double watch; /* seconds between two looks; 0: one look */
 	int n_words;  /* after the verb */
@@ -28,6 +35,12 @@ struct verb {
 
 /* The table ends with a name of NULL; its first verb is the one of an empty command line. */
 extern const struct verb verbs[];
+
+/*
+ * Captures a vif's frames to a file or to standard output, until it ends. The
+ * exit status; with EXIT_SUCCESS and a file, *summary is what there is to say.
+ */
+int capture_run(const struct call *call, json_t **summary);
 
 /* The verb of this name, or NULL. */
 const struct verb *verb_named(const char *name);

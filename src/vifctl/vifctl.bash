@@ -11,7 +11,8 @@ _vifctl() {
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
 		--control) control=(--control "${COMP_WORDS[++i]}") ;;
-		-t | -w | --timeout | --watch) ((i++)) ;;
+		-[twsc] | --timeout | --watch | --write | --queue | --direction | --snaplen | --count | \
+			--seconds) ((i++)) ;;
 		-*) ;;
 		*)
 			if [ -z "$verb" ]; then verb=${COMP_WORDS[i]}; else ((n++)); fi
@@ -19,14 +20,26 @@ _vifctl() {
 		esac
 	done
 	case $before in
-	--control)
+	-w)
+		[ "$verb" = capture ] || return
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
 		return
 		;;
-	-t | -w | --timeout | --watch) return ;;
+	--control | --write)
+		mapfile -t COMPREPLY < <(compgen -f -- "$word")
+		return
+		;;
+	--direction)
+		mapfile -t COMPREPLY < <(compgen -W "from-guest to-guest both" -- "$word")
+		return
+		;;
+	-[tsc] | --timeout | --watch | --queue | --snaplen | --count | --seconds) return ;;
 	esac
 	case $word in
-	-*) choices='--json --watch --timeout --control --version --help' ;;
+	-*)
+		choices='--json --watch --timeout --control --version --help'
+		[ "$verb" != capture ] || choices+=' --write --queue --direction --snaplen --count --seconds'
+		;;
 	*)
 		case $verb:$n in
 		:0) choices=$("$program" list-commands 2>/dev/null | cut -d ' ' -f 1) ;;
@@ -36,7 +49,7 @@ _vifctl() {
 			return
 			;;
 		log:0) choices='error warning info debug' ;;
-		kick:0 | carrier:0 | drain:0 | rate:0 | explain:0 | rings:0 | show:* | stats:* | queues:*)
+		kick:0 | carrier:0 | drain:0 | rate:0 | capture:0 | explain:0 | rings:0 | show:* | stats:* | queues:*)
 			choices=$("$program" -t 2 "${control[@]}" dump 2>/dev/null | cut -f 1)
 			;;
 		esac
