@@ -155,7 +155,9 @@ def answers(host):
     with open(path, "w") as file:
         file.write("[global]\nmax-queues = 4\nunknown = 1\n")
     for words in (["kick", "vif1.0"], ["carrier", "vif1.0", "off"], ["rate", "vif1.0"],
-                  ["rate", "vif2.0"], ["log", "debug"], ["reload"], ["drain", "vif1.0"]):
+                  ["rate", "vif2.0"], ["log", "debug"], ["reload"],
+                  ["capture", "vif1.0", "--seconds", "0.1", "-w", f"{path}.pcapng"],
+                  ["drain", "vif1.0"]):
         found.append((words[0], json.loads(vifctl(host, *words, "--json"))))
     found += [("error", ask(host, request)) for request in
               ('{"verb": "dance"}', "rubbish", '{"verb": "kick", "vif": "vif9.9"}')]

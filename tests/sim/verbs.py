@@ -831,7 +831,8 @@ def wrong_words(host):
     usage = vifctl(host, "--help")
     commands = in_json(host, "list-commands")["commands"]
     same([c["usage"] for c in commands], vifctl(host, "list-commands").splitlines(), "both forms")
-    check(set(READING) | {"kick", "carrier", "drain", "rate", "reload"} == {c["name"] for c in commands}, commands)
+    check(set(READING) | {"kick", "carrier", "drain", "rate", "reload", "capture"} ==
+          {c["name"] for c in commands}, commands)
     for command in commands:
         check(f"  {command['usage']} " in usage and command["help"] in usage, command)
 
@@ -912,6 +913,11 @@ def completion(host):
     same(complete("explain", "vif1.0", ""), [], "nothing more")
     same(complete("--js"), ["--json"], "an option")
     same(complete("--watch", ""), [], "a number")
+    same(complete("-w", "3", "stats", "vif1"), ["vif1.0"], "a vif after -w")
+    same(complete("capture", "-c", "3", "vif2"), ["vif2.0"], "a vif to capture")
+    same(complete("capture", "vif1.0", "--direction", ""), ["from-guest", "to-guest", "both"], "ways")
+    same(complete("capture", "vif1.0", "--dir"), ["--direction"], "an option of capture")
+    same(complete("capture", "vif1.0", "-w", script), [script], "a file")
 
 
 @test(cost=3, brief=True)
