@@ -12,7 +12,8 @@
 #     # lab: systemd             runs in a boot of its own, under systemd
 #     # lab: package             the Debian package is in /mnt/deb, a later version in /mnt/deb/newer
 # At the end, however it comes, the guests are destroyed, the backend is
-# stopped, and nothing of either may be left: that is part of every test.
+# stopped, and nothing of either may be left: that is part of every test. What
+# else a test has started it ends in a function test_end, which runs before that.
 #
 # Network: xenbr<i> has 10.77.<i>.1/24 and fd77:a<i>::1/64; vif <i> of a guest
 # has .N and ::N there, N counting from 10 in the order of creation.
@@ -162,11 +163,27 @@ bridge_up() {
 
 # ---------------------------------------------------------------- guests
 
-# guest_create NAME [type=pv|pvh] [vcpus=N] [queues=N] [memory=MIB] [mtu=N] [vif=SPEC]...
+# guest_create NAME [type=pv|pvh|hvm] [vcpus=N] [queues=N] [memory=MIB] [mtu=N] [vif=SPEC|none]...
+#              [kernel=PATH] [initrd=PATH] [config=LINE]...
 # queues is what the guest's driver is limited to (its default: as many as vcpus).
-# Without vif=, one vif on xenbr0. Waits until the guest takes commands.
+# Without vif=, one vif on xenbr0. config is a line of its own in what xl reads.
+# Waits until the guest takes commands.
 guest_create() {
+	guest_config "$@"
+	# While dom0 waits for the host's disk, the instruction-counted clock runs on:
+	# the first time, the toolstack's deadlines may pass before its programs are read.
+	for ((i = ICOUNT; ; i--)); do
+		xl create "$STATE/$1.cfg" 2>&1 && break
+		[ "$i" -gt 0 ] || fail "xl create $1: it failed"
+		step "xl create $1 once more"
+	done
+	guest_wait "$1"
+}
+
+# guest_config NAME ...: the same words; only writes the guest's configuration.
+guest_config() {
 	local name=$1 type=pv vcpus=1 queues='' memory=192 mtu='' vifs=() vif word number i=0 list=''
+	local kernel=/lab/vmlinux initrd=/lab/initrd lines=()
 	shift
 	for word; do
 		case $word in
@@ -175,11 +192,15 @@ guest_create() {
 		queues=*) queues=${word#*=} ;;
 		memory=*) memory=${word#*=} ;;
 		mtu=*) mtu=${word#*=} ;;
+		kernel=*) kernel=${word#*=} ;;
+		initrd=*) initrd=${word#*=} ;;
+		config=*) lines+=("${word#*=}") ;;
 		vif=*) vifs+=("${word#*=}") ;;
 		*) fail "guest_create: what is $word?" ;;
 		esac
 	done
 	[ ${#vifs[@]} -gt 0 ] || vifs=(bridge=xenbr0)
+	[ "${vifs[0]}" != none ] || vifs=()
 	number=$(($(cat "$STATE/guests" 2> /dev/null || echo 9) + 1))
 	echo "$number" > "$STATE/guests"
 	for vif in "${vifs[@]}"; do
@@ -190,23 +211,16 @@ guest_create() {
 	cat > "$STATE/$name.cfg" <<-END
 		name="$name"
 		type="$type"
-		kernel="/lab/vmlinux"
-		ramdisk="/lab/initrd"
+		kernel="$kernel"
+		ramdisk="$initrd"
 		extra="console=hvc0 loglevel=5 lab.name=$name lab.addr=$number lab.queues=$queues lab.mtu=$mtu"
 		memory=$memory
 		vcpus=$vcpus
 		on_crash="preserve"
 		vif=[$list]
+		$(printf '%s\n' "${lines[@]}")
 	END
-	step "guest $name: $type, $vcpus vcpus${queues:+, $queues queues}, vif $list"
-	# While dom0 waits for the host's disk, the instruction-counted clock runs on:
-	# the first time, the toolstack's deadlines may pass before its programs are read.
-	for ((i = ICOUNT; ; i--)); do
-		xl create "$STATE/$name.cfg" 2>&1 && break
-		[ "$i" -gt 0 ] || fail "xl create $name: it failed"
-		step "xl create $name once more"
-	done
-	guest_wait "$name"
+	step "guest $name: $type, $vcpus vcpus${queues:+, $queues queues}, vif ${list:-none}"
 }
 
 # guest_wait NAME: until the (re)booted guest takes commands. A PVH guest may die of a
@@ -238,12 +252,15 @@ guest_find() {
 }
 
 guest_id() { cat "$STATE/$1.id"; }
+# guest_number NAME: the N of its addresses; may also be asked of one that is not yet created by xl.
+guest_number() { cat "$STATE/$1.number"; }
 # guest_ip NAME [I], guest_ip6 NAME [I]: the address of its vif I.
-guest_ip() { echo "10.77.${2:-0}.$(cat "$STATE/$1.number")"; }
-guest_ip6() { echo "fd77:a${2:-0}::$(cat "$STATE/$1.number")"; }
+guest_ip() { echo "10.77.${2:-0}.$(guest_number "$1")"; }
+guest_ip6() { echo "fd77:a${2:-0}::$(guest_number "$1")"; }
 # guest_vif NAME [I]: the backend's netdev. guest_backend, guest_frontend: its store folders.
+# The backend is in dom0, or where BACKEND_DOMID says.
 guest_vif() { echo "vif$(guest_id "$1").${2:-0}"; }
-guest_backend() { echo "/local/domain/0/backend/vif/$(guest_id "$1")/${2:-0}"; }
+guest_backend() { echo "/local/domain/${BACKEND_DOMID:-0}/backend/vif/$(guest_id "$1")/${2:-0}"; }
 guest_frontend() { echo "/local/domain/$(guest_id "$1")/device/vif/${2:-0}"; }
 
 # guest_run [-t SECONDS] NAME SCRIPT: runs a bash script in the guest; its output
@@ -299,7 +316,7 @@ guest_destroy() {
 	guest_keep_log "$1"
 	xl destroy "$1" 2>&1 || return 1
 	rm -f "$STATE/$1.id" "$STATE/$1.tty"
-	wait_for 20 "the backend of domain $id to go" not xenstore-exists "/local/domain/0/backend/vif/$id"
+	wait_for 20 "the backend of domain $id to go" not xenstore-exists "/local/domain/${BACKEND_DOMID:-0}/backend/vif/$id"
 }
 
 guest_keep_log() { cp "/var/log/xen/console/guest-$1.log" "$OUT/guest-$1.log" 2> /dev/null || true; }
@@ -384,6 +401,7 @@ lab_end() {
 	local status=$? name left
 	trap - EXIT ERR
 	set +eE
+	! declare -F test_end > /dev/null || (test_end) > "$OUT/test-end.log" 2>&1 || status=1
 	dmesg > "$OUT/dom0-dmesg.log"
 	xenstore-ls -fp > "$OUT/xenstore.txt" 2> /dev/null
 	vifctl_answers > "$OUT/vifctl-show.txt" 2>&1
