@@ -160,11 +160,16 @@ static int frontend_learn(struct vif *vif)
 	return 0;
 }
 
-/* An absent or senseless state is Unknown; when the store failed, nothing is known. */
+/*
+ * An absent or senseless state is Unknown; when the store failed, nothing is known.
+ * To a driver domain xenstored denies what is below another domain's directory, and
+ * a frontend that the toolstack has removed, as xl destroy does first, is denied, too:
+ * it isn't told that there is nothing.
+ */
 static int state_read(int error, uint32_t value, int *state)
 {
 	*state = error < 0 ? XENBUS_UNKNOWN : (int)value;
-	return error == -ENOENT || error == -EINVAL ? 0 : error;
+	return error == -ENOENT || error == -EINVAL || error == -EACCES ? 0 : error;
 }
 
 static void text_read(struct vif *vif, const char *key, char *text, size_t size)
