@@ -4,7 +4,7 @@ import os
 import re
 import subprocess
 
-from kit import (BUILD, bridge_addresses, check, connected, same, show, start, test, until)
+from kit import (BUILD, PATIENCE, bridge_addresses, check, connected, same, show, start, test, until)
 from traffic import ping
 
 CAP_NET_ADMIN = 1 << 12
@@ -52,6 +52,12 @@ def status(host):
         same(seen["Seccomp_filters"], 2 if name.startswith("vif") else 1, f"{name}: filters")
 
 
+def workers_filters(host):
+    """How many filters each worker has. Its thread has its name before it enters the sandbox."""
+    return [seen["Seccomp_filters"] for name, seen in threads(host.daemon.pid).items()
+            if name.startswith("vif")]
+
+
 @test(cost=2)
 def modes(host):
     """Off is off and log only logs, and both are said; as is a build that has no sandbox."""
@@ -65,8 +71,8 @@ def modes(host):
                                  ("log", 2, "warning: the sandbox only logs")):
         host.daemon.restart("--sandbox", mode)
         until(lambda: show(vif)["queues"], 10, "the queues to be back")
-        until(lambda: any(name.startswith("vif1.0-q1") for name in threads(host.daemon.pid)), 5,
-              "the workers' names")
+        until(lambda: workers_filters(host) == [filters] * 2, 5 * PATIENCE,
+              f"{mode}: {filters} filters on each of two workers")
         check(words in host.daemon.log, f"{mode}: {host.daemon.log}")
         for name, seen in threads(host.daemon.pid).items():
             wanted = filters if name.startswith("vif") else filters // 2

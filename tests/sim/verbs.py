@@ -673,6 +673,7 @@ def explain_setup(host):
     stray = host.domain(2).vif()
     stray.fe = "/local/domain/9/device/vif/0"
     stray.plug(bridge="xenbr0")
+    until(lambda: show(stray), 10 * PATIENCE, "the daemon to see vif2.0")
     has_cause(host, "vif2.0", "no-frontend-node", "does not name a directory of domain 2")
 
 
