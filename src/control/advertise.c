@@ -2,6 +2,7 @@
 /* The feature keys of a backend directory. */
 #include "control/advertise.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 #include "base/cleanup.h"
@@ -17,6 +18,14 @@ static const struct {
 	{ "feature-gso-tcpv6", "1" },
 	{ "feature-ipv6-csum-offload", "1" },
 	{ "feature-split-event-channels", "1" },
+};
+
+/* xen-netback's. */
+static const char *const others[] = {
+	"feature-ctrl-ring",
+	"feature-multicast-control",
+	"feature-dynamic-multicast-control",
+	"feature-xdp-headroom",
 };
 
 static int key_write(struct store *store, uint32_t transaction, const char *directory,
@@ -41,4 +50,21 @@ int advertise_write(struct store *store, uint32_t transaction, const char *path,
 	}
 	snprintf(queues, sizeof(queues), "%u", max_queues);
 	return key_write(store, transaction, path, "multi-queue-max-queues", queues);
+}
+
+int advertise_withdraw(struct store *store, uint32_t transaction, const char *path)
+{
+	char key[128], value[16];
+
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
+		int error;
+
+		snprintf(key, sizeof(key), "%s/%s", path, others[i]);
+		if (store_read(store, transaction, key, value, sizeof(value)) == -ENOENT)
+			continue;
+		error = store_remove(store, transaction, key);
+		if (error < 0)
+			return error;
+	}
+	return 0;
 }

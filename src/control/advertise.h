@@ -15,4 +15,10 @@
 int advertise_write(struct store *store, uint32_t transaction, const char *path,
 		    unsigned max_queues);
 
+/*
+ * Removes, likewise, what another backend has offered there and this one does not: a frontend
+ * that connects anew would wait for it. 0, or -errno.
+ */
+int advertise_withdraw(struct store *store, uint32_t transaction, const char *path);
+
 #endif

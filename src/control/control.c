@@ -152,6 +152,17 @@ void control_update(struct control *control)
 	}
 }
 
+void control_refresh(struct control *control)
+{
+	uint16_t self;
+
+	if (control->store_lost || store_own_domid(control->store, &self) < 0)
+		return;
+	/* Xenstored keeps the order: what was written before it answered, has fired by now. */
+	store_ready(&control->store_source, 0);
+	control_update(control);
+}
+
 static int sources_open(struct control *control)
 {
 	int error = source_open(control, &control->call_source,
@@ -194,10 +205,12 @@ int control_open(struct control *control, struct loop *loop,
 				    "can't use xenstore; is this a Xen domain, does xenstored "
 				    "run, and (in dom0) has xen-init-dom0 run?");
 	if (rival_is_loaded())
-		log_event(LOG_LEVEL_WARNING, MESSAGE_NETBACK_LOADED,
-			  "xen-netback is loaded: the vifs that it has, and those that come, stay "
-			  "with it. To have them here: shut its guests down or detach their vifs, "
-			  "then modprobe -r xen-netback; see xenvifd(8), ONE BACKEND");
+		log_event(
+			LOG_LEVEL_WARNING, MESSAGE_NETBACK_LOADED,
+			"xen-netback is loaded: the vifs that it has, and those that come, stay "
+			"with it, but for those that are moved here (vifctl takeover). To have all "
+			"of them here: vifctl takeover --all, then modprobe -r xen-netback; see "
+			"xenvifd(8), ONE BACKEND");
 	control_update(control);
 	scan_remove_stray_taps(control);
 	return 0;

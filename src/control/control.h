@@ -17,6 +17,7 @@
 
 #include <urcu/list.h>
 
+#include "control/claim.h"
 #include "control/loop.h"
 #include "stats.h"
 #include "tap/link.h"
@@ -31,6 +32,8 @@ struct control_settings {
 	unsigned max_queues;	   /* offered to each vif, 1 .. VIF_QUEUES_MAX */
 	unsigned stall_timeout_ms; /* how long frames wait for a guest that takes none */
 	int (*worker_enter)(void); /* of worker_setup */
+	const char *moving;	   /* the lock of who moves vifs: base/moving.h */
+	struct claims claims;	   /* what is to be here where xen-netback is loaded */
 };
 
 /* What an earlier daemon has left to this one. NULL functions: nothing is known. */
@@ -81,6 +84,11 @@ void control_close(struct control *control);
 
 /* Looks at each vif that was marked. After every turn of the loop. */
 void control_update(struct control *control);
+
+/*
+ * Takes in what xenstore has become up to now, for who wrote there and then asks. May destroy vifs.
+ */
+void control_refresh(struct control *control);
 
 /* Asks for another look at vifs marked for it, in a second. */
 void control_retry_later(struct control *control);

@@ -26,8 +26,8 @@
 #include "control/advertise.h"
 #include "control/connect.h"
 #include "control/keep.h"
+#include "control/owner.h"
 #include "control/rate.h"
-#include "control/rival.h"
 
 /* More actions than any way through the table has. */
 #define VIF_ACTIONS_MAX 16
@@ -178,8 +178,7 @@ static void text_read(struct vif *vif, const char *key, char *text, size_t size)
 		text[0] = '\0';
 }
 
-/* 0; or -errno when xenstore did not answer: then nothing may be concluded. */
-static int facts_read(struct vif *vif)
+int vif_read_facts(struct vif *vif)
 {
 	struct xenbus_facts *facts = &vif->facts;
 	char peer[STORE_PATH_SIZE + 8];
@@ -223,7 +222,7 @@ static void vif_report_error(struct vif *vif)
 		store_write(vif->control->store, STORE_NO_TRANSACTION, path, vif->reason);
 }
 
-static void vif_clear_error(struct vif *vif)
+void vif_clear_error(struct vif *vif)
 {
 	char path[128];
 
@@ -266,11 +265,12 @@ static int transaction_write_state(struct vif *vif, uint32_t transaction, int st
 	error = state == XENBUS_INIT_WAIT ? advertise_write(vif->control->store, transaction,
 							    vif->path, vif->max_queues)
 					  : 0;
+	if (error == 0 && state == XENBUS_INIT_WAIT && now != XENBUS_INITIALISING)
+		error = advertise_withdraw(vif->control->store, transaction, vif->path);
 	return error < 0 ? error : store_write(vif->control->store, transaction, path, text);
 }
 
-/* Writes our state, with the features if it is InitWait, all or nothing. */
-static int vif_write_state(struct vif *vif, int state)
+int vif_write_state(struct vif *vif, int state)
 {
 	uint32_t transaction;
 	int error;
@@ -327,7 +327,7 @@ static int tap_get(struct vif *vif, bool fresh, bool carrier)
 	return origin;
 }
 
-static int act_prepare(struct vif *vif)
+int vif_prepare(struct vif *vif)
 {
 	bool fresh = vif->facts.own_state == XENBUS_INITIALISING;
 	bool carrier = vif->carrier == VIF_CARRIER_AUTO ? vif->facts.own_state == XENBUS_CONNECTED
@@ -374,22 +374,19 @@ static int act_prepare(struct vif *vif)
 	return 0;
 }
 
-static int act_attach(struct vif *vif)
+int vif_attach(struct vif *vif)
 {
 	bool again = vif->facts.own_state == XENBUS_CONNECTED;
+	int error = connect_up(vif);
 
-	if (connect_up(vif) < 0) {
-		vif->facts.refused = true;
-		probe_vif_refused(vif->name, vif->reason);
-		vif_log_event(vif, LOG_LEVEL_WARNING, MESSAGE_VIF_REFUSED, vif->reason_queue,
-			      "refused: %s", vif->reason);
-		vif_report_error(vif);
-		return 0;
-	}
+	if (error < 0)
+		return error;
 	vif->facts.attached = true;
 	probe_vif_attached(vif->name, vif->config.n_queues, again);
 	if (vif->reason[0])
 		vif_clear_error(vif);
+	if (again)
+		carrier_update(vif); /* a tap that was made anew has none */
 	vif_log_event(vif, LOG_LEVEL_INFO, again ? MESSAGE_VIF_RESUMED : NULL, VIF_NO_QUEUE,
 		      "%s %u queue%s, %s event channels%s",
 		      again ? "attached again to" : "attached to", vif->config.n_queues,
@@ -399,7 +396,19 @@ static int act_attach(struct vif *vif)
 	return 0;
 }
 
-static void act_detach(struct vif *vif)
+static int act_attach(struct vif *vif)
+{
+	if (vif_attach(vif) < 0) {
+		vif->facts.refused = true;
+		probe_vif_refused(vif->name, vif->reason);
+		vif_log_event(vif, LOG_LEVEL_WARNING, MESSAGE_VIF_REFUSED, vif->reason_queue,
+			      "refused: %s", vif->reason);
+		vif_report_error(vif);
+	}
+	return 0;
+}
+
+void vif_detach(struct vif *vif)
 {
 	connect_down(vif);
 	if (vif->facts.attached)
@@ -407,6 +416,13 @@ static void act_detach(struct vif *vif)
 	vif->facts.attached = false;
 	if (vif->tap.n_queues > 0)
 		carrier_update(vif);
+}
+
+void vif_unprepare(struct vif *vif)
+{
+	keep_forget(vif);
+	tap_destroy(&vif->tap, vif->control->link);
+	vif->facts.ready = false;
 }
 
 static int act_connected(struct vif *vif)
@@ -446,7 +462,7 @@ static int vif_act(struct vif *vif, enum xenbus_action action)
 {
 	switch (action) {
 	case XENBUS_ACT_PREPARE:
-		return act_prepare(vif);
+		return vif_prepare(vif);
 	case XENBUS_ACT_INIT_WAIT:
 		vif->facts.refused = false;
 		if (vif->trouble == VIF_TROUBLE_DRAINED)
@@ -457,7 +473,7 @@ static int vif_act(struct vif *vif, enum xenbus_action action)
 	case XENBUS_ACT_CONNECTED:
 		return act_connected(vif);
 	case XENBUS_ACT_DETACH:
-		act_detach(vif);
+		vif_detach(vif);
 		return 0;
 	case XENBUS_ACT_CLOSING:
 		return vif_write_state(vif, XENBUS_CLOSING);
@@ -480,36 +496,11 @@ static int vif_act(struct vif *vif, enum xenbus_action action)
  */
 static void vif_start_over(struct vif *vif)
 {
-	act_detach(vif);
-	keep_forget(vif);
-	tap_destroy(&vif->tap, vif->control->link);
+	vif_detach(vif);
+	vif_unprepare(vif);
 	vif_clear_error(vif);
 	vif->carrier = VIF_CARRIER_AUTO;
-	vif->facts.ready = false;
 	vif->facts.refused = false;
-}
-
-/*
- * Whether the vif is xen-netback's: it has it, or it is loaded and the vif is a
- * new one. What we hold already stays ours.
- */
-static bool vif_is_rivals(struct vif *vif)
-{
-	bool was = vif->rival;
-
-	vif->rival = vif->facts.exists && !vif->facts.ready &&
-		     (rival_has(vif->domid, vif->devid) ||
-		      (vif->facts.own_state == XENBUS_INITIALISING && rival_is_loaded()));
-	if (vif->rival && !was) {
-		snprintf(vif->reason, sizeof(vif->reason),
-			 "served by the kernel's xen-netback, which is loaded; see xenvifd(8), ONE "
-			 "BACKEND");
-		vif_log_event(vif, LOG_LEVEL_WARNING, MESSAGE_VIF_NETBACK, VIF_NO_QUEUE, "%s",
-			      vif->reason);
-	} else if (was && !vif->rival) {
-		vif->reason[0] = '\0';
-	}
-	return vif->rival;
 }
 
 /* At the start: what an administrator has told an earlier daemon, of a vif that it knew. */
@@ -526,7 +517,7 @@ void vif_update(struct vif *vif)
 	enum xenbus_action action;
 	int error;
 
-	error = facts_read(vif);
+	error = vif_read_facts(vif);
 	if (error < 0) {
 		vif_log(vif, LOG_LEVEL_ERROR, "xenstore does not answer: %s; left as it is",
 			strerror(-error));
@@ -535,7 +526,7 @@ void vif_update(struct vif *vif)
 	if (vif->facts.exists && vif->facts.ready && vif->facts.own_state == XENBUS_INITIALISING)
 		vif_start_over(vif);
 	vif_recall_carrier(vif);
-	if (vif_is_rivals(vif))
+	if (owner_is_rival(vif))
 		return;
 	for (int i = 0; i < VIF_ACTIONS_MAX; i++) {
 		action = xenbus_fsm_next(&vif->facts);
@@ -585,7 +576,7 @@ void vif_check_workers(struct vif *vif)
 	}
 	if (!fault)
 		return;
-	act_detach(vif);
+	vif_detach(vif);
 	vif->facts.refused = true;
 	vif->trouble = VIF_TROUBLE_ROGUE;
 	vif_check_tap(vif);
@@ -600,7 +591,7 @@ int vif_drain(struct vif *vif)
 {
 	if (!vif->facts.attached)
 		return -ENOTCONN;
-	act_detach(vif);
+	vif_detach(vif);
 	vif->facts.refused = true; /* this connection is over; the next one is welcome */
 	vif->trouble = VIF_TROUBLE_DRAINED;
 	snprintf(vif->reason, sizeof(vif->reason), "closed by an administrator (vifctl drain)");

@@ -61,7 +61,8 @@ struct vif {
 	struct cds_list_head in_dirty;
 	bool dirty;
 	bool watched;			/* the frontend's state */
-	bool rival;			/* xen-netback has it: it is left alone */
+	bool rival;			/* xen-netback has it, or had: it is left alone */
+	uint64_t nobody_since;		/* clock_now_ns when it was first without driver; 0 */
 	char frontend[STORE_PATH_SIZE]; /* its directory; "" until known */
 	char hotplug_status[16];	/* as read */
 	char mac[18];			/* as read */
@@ -122,6 +123,29 @@ int vif_set_carrier(struct vif *vif, enum vif_carrier carrier);
  * has followed. It stays so until the frontend connects again. 0, or -ENOTCONN.
  */
 int vif_drain(struct vif *vif);
+
+/* What control/owner.c needs to move a vif to and from the kernel. */
+
+/* Reads the facts anew. 0; or -errno when xenstore did not answer: nothing may be concluded. */
+int vif_read_facts(struct vif *vif);
+
+/* Makes the tap, or picks it up. 0, or -errno with vif->reason. */
+int vif_prepare(struct vif *vif);
+
+/* Brings up the queues that the frontend asks for. 0, or -errno with vif->reason. */
+int vif_attach(struct vif *vif);
+
+/* Takes down what vif_attach brought up. Fine when nothing is up. */
+void vif_detach(struct vif *vif);
+
+/* Takes down what vif_prepare made, and what the service manager keeps of it. */
+void vif_unprepare(struct vif *vif);
+
+/* Writes our state, and with InitWait our features, all or nothing. 0, or -errno. */
+int vif_write_state(struct vif *vif, int state);
+
+/* Forgets what was wrong, and removes what told of it from xenstore. */
+void vif_clear_error(struct vif *vif);
 
 /* Logs a line about the vif, within its limit. */
 #define vif_log(vif, level, ...) vif_log_event(vif, level, NULL, VIF_NO_QUEUE, __VA_ARGS__)

@@ -131,13 +131,40 @@ int config_set(struct config *config, const char *name, const char *value, const
 	return -ENOENT;
 }
 
+/* The rules on one line, as far as there is room. */
+static void claims_say(const struct claims *claims, char *text, size_t size)
+{
+	size_t used = 0;
+
+	snprintf(text, size, "no rule");
+	for (unsigned i = 0; i < claims->n && used < size; i++)
+		used += snprintf(text + used, size - used, "%s%s = %s", i ? ", " : "",
+				 claim_key_name(claims->rule[i].key), claims->rule[i].pattern);
+}
+
 const char *config_text(const struct config *config, size_t number, char *text, size_t size)
 {
-	if (number >= ARRAY_SIZE(settings))
+	if (number > ARRAY_SIZE(settings))
 		return NULL;
+	if (number == ARRAY_SIZE(settings)) {
+		claims_say(&config->vifs.claims, text, size);
+		return "claim";
+	}
 	settings[number].say(config, text, size);
 	return settings[number].name;
 }
+
+static int file_set_claim(struct config *config, const char *name, const char *value,
+			  const char **allowed)
+{
+	int error = claim_add(&config->vifs.claims, name, value);
+
+	*allowed = error == -ENOSPC ? "one of the 64 rules that there may be"
+				    : "a pattern shorter than 128 characters";
+	return error;
+}
+
+_Static_assert(CLAIM_RULES_MAX == 64 && CLAIM_PATTERN_SIZE == 128, "said in words");
 
 struct file_reader {
 	struct config *config;
@@ -170,11 +197,14 @@ static int file_set(void *user, const char *section, const char *name, const cha
 	const char *allowed;
 	int error;
 
-	if (strcmp(section, "global") != 0) {
+	if (strcmp(section, "global") == 0) {
+		error = config_set(reader->config, name, value, &allowed);
+	} else if (strcmp(section, "claim") == 0) {
+		error = file_set_claim(reader->config, name, value, &allowed);
+	} else {
 		file_complain(reader, "warning", "no setting is known in section", section);
 		return 1;
 	}
-	error = config_set(reader->config, name, value, &allowed);
 	if (error == -ENOENT) {
 		file_complain(reader, "warning", "there is no setting", name);
 	} else if (error < 0) {

@@ -41,7 +41,8 @@ int config_set(struct config *config, const char *name, const char *value, const
 const char *config_text(const struct config *config, size_t number, char *text, size_t size);
 
 /*
- * Reads an INI file: section [global] and the settings' names. Each fault is
+ * Reads an INI file: section [global] and the settings' names, section [claim]
+ * and the rules of control/claim.h. Each fault is
  * written to `complaints`, a line with file and line number: an unknown section or key is
  * a warning, a bad value or line an error. An absent file is one when `must_exist`.
  * 0, or -EINVAL.

@@ -104,16 +104,16 @@ static void find_rivals(struct explanation *why)
 		    "the kernel's xen-netback has taken this vif, and one backend at a time may "
 		    "serve it");
 		say(found, "do",
-		    "echo vif-%u-%u > /sys/bus/xen-backend/drivers/vif/unbind; then modprobe -r "
-		    "xen-netback, and \"blacklist xen-netback\" in /etc/modprobe.d/",
-		    vif->domid, vif->devid);
-	} else if (why->now.netback_loaded) {
+		    "to have it here, while its guest runs: vifctl takeover %s. To have all of "
+		    "them here: vifctl takeover --all; then modprobe -r xen-netback",
+		    vif->name);
+	} else if (why->now.netback_loaded && !vif->facts.ready) {
 		found = cause(why, "netback-loaded");
 		say(found, "text",
 		    "the kernel's xen-netback is loaded, and may take vifs before xenvifd does");
 		say(found, "do",
-		    "modprobe -r xen-netback, and \"blacklist xen-netback\" in "
-		    "/etc/modprobe.d/");
+		    "vifctl owners tells who has which; to have all of them here: vifctl takeover "
+		    "--all, and then modprobe -r xen-netback");
 	}
 }
 

@@ -31,6 +31,9 @@ static const struct {
 	{ "drain", CHANGES, ctl_drain },
 	{ "reload", CHANGES, ctl_reload },
 	{ "rate", CHANGES_WITH_VALUE, ctl_rate },
+	{ "owners", READS, ctl_owners },
+	{ "adopt", CHANGES, ctl_adopt },
+	{ "release", CHANGES, ctl_release },
 	{ "capture", SHOWS_GUESTS, NULL },
 };
 

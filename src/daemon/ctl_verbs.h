@@ -41,6 +41,9 @@ ctl_handler ctl_log;	 /* the log's level; set to "value" when there is one */
 ctl_handler ctl_kick;	 /* "queue" of "vif", or all of its queues */
 ctl_handler ctl_carrier; /* of "vif": set to "value", "on", "off" or "auto" */
 ctl_handler ctl_drain;	 /* closes "vif" */
+ctl_handler ctl_owners;	 /* who serves "vif", or all, and whether it is claimed */
+ctl_handler ctl_adopt;	 /* takes "vif", which xen-netback has let go of */
+ctl_handler ctl_release; /* lets go of "vif", for xen-netback */
 ctl_handler ctl_rate;	 /* what the guest of "vif" may send; set to "value" when there is one */
 
 /*

@@ -5,6 +5,7 @@
 
 #include <stddef.h>
 
+#include "base/moving.h"
 #include "control/control.h"
 #include "daemon/config.h"
 #include "daemon/ctl.h"
@@ -21,6 +22,7 @@ struct daemon {
 	struct state *state;
 	struct watchdog watchdog;
 	struct loop_source signals;
+	char moving[MOVING_PATH_SIZE]; /* the lock of who moves vifs */
 };
 
 /* The daemon whose control thread's state this is. */

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/moving.h"
 #include "base/service.h"
 #include "control/control.h"
 #include "control/vif.h"
@@ -129,6 +130,8 @@ static int daemon_open(struct daemon *daemon)
 	if (error < 0)
 		return error;
 	daemon->config.vifs.worker_enter = sandbox_enter_worker;
+	moving_path(daemon->config.control_path, daemon->moving);
+	daemon->config.vifs.moving = daemon->moving;
 	memory = state_memory(daemon->state);
 	error = control_open(&daemon->control, &daemon->loop, &daemon->config.vifs, &memory);
 	if (error < 0) {

@@ -71,6 +71,7 @@ static void settings_take(struct daemon *daemon, const struct config *wanted)
 	strcpy(config.control_path, daemon->config.control_path);
 	config.sandbox = daemon->config.sandbox;
 	config.vifs.worker_enter = daemon->config.vifs.worker_enter;
+	config.vifs.moving = daemon->config.vifs.moving;
 	daemon->config = config;
 	daemon->control.settings = config.vifs;
 	log_set_level(config.log_level);

@@ -23,6 +23,12 @@ struct client {
 json_t *client_ask(const struct client *client, json_t *request);
 
 /*
+ * The same, but asks again while there is no answer, for the whole timeout: a daemon may be on its
+ * way back. For what may be asked twice.
+ */
+json_t *client_insist(const struct client *client, json_t *request);
+
+/*
  * The same, where more than the answer comes: *fd is the connection, from which
  * nothing was read behind the answer's line, and which has the client's timeout.
  */

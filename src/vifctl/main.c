@@ -25,17 +25,23 @@ static const char usage_tail[] =
 	"  -c, --count N          capture: ends after so many frames\n"
 	"  --seconds S            capture: ends after so many seconds (0.01 to 3600)\n"
 	"  -t, --timeout SECONDS  how long the daemon may take (0.01 to 3600; default: 20)\n"
+	"  --all                  takeover, giveback: every vif that the other backend serves\n"
+	"  --claimed              takeover: only what a [claim] rule of xenvifd.conf names\n"
 	"  --control PATH         the daemon's socket\n"
 	"                         (default: " CLIENT_DEFAULT_CONTROL ")\n"
 	"  --version              print the version and end\n"
 	"  --help                 print this and end\n"
 	"\n"
 	"Exit status: 0; 1 when the daemon can't be asked or refuses, or a vif isn't there; 2 for\n"
-	"a wrong command line.\n";
+	"a wrong command line. takeover and giveback: 1 nothing was done; 3 it failed, and all is "
+	"as\n"
+	"before; 4 it failed, and a guest is without network.\n";
 
 /* Options that have no letter of their own. */
 enum {
 	OPTION_CONTROL = 256,
+	OPTION_ALL,
+	OPTION_CLAIMED,
 	OPTION_WATCH,
 	OPTION_WRITE,
 	OPTION_QUEUE,
@@ -55,6 +61,8 @@ static const struct option long_options[] = {
 	{ "count", required_argument, NULL, 'c' },
 	{ "seconds", required_argument, NULL, OPTION_SECONDS },
 	{ "timeout", required_argument, NULL, 't' },
+	{ "all", no_argument, NULL, OPTION_ALL },
+	{ "claimed", no_argument, NULL, OPTION_CLAIMED },
 	{ "control", required_argument, NULL, OPTION_CONTROL },
 	{ "version", no_argument, NULL, OPTION_VERSION },
 	{ "help", no_argument, NULL, OPTION_HELP },
@@ -129,6 +137,12 @@ static int call_run(const struct call *call, const char *name)
 		fprintf(stderr, "vifctl: -w is for stats. ");
 		return complain();
 	}
+	if ((call->all && verb->run != run_takeover && verb->run != run_giveback) ||
+	    (call->claimed && verb->run != run_takeover)) {
+		fprintf(stderr, "vifctl: --all is for takeover and giveback, --claimed for "
+				"takeover. ");
+		return complain();
+	}
 	if (capture_is_given(&call->capture) && !is_capture(name)) {
 		fprintf(stderr, "vifctl: --queue, --direction, -s, -c, --seconds and --write are "
 				"for capture. ");
@@ -183,6 +197,12 @@ int main(int argc, char **argv)
 		case 't':
 			if (seconds_read(optarg, &call.client.timeout) < 0)
 				return complain();
+			break;
+		case OPTION_ALL:
+			call.all = true;
+			break;
+		case OPTION_CLAIMED:
+			call.claimed = true;
 			break;
 		case OPTION_CONTROL:
 			call.client.path = optarg;

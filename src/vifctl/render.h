@@ -35,8 +35,9 @@ json_t *stats_document(const json_t *answer);
 json_t *stats_rates(const json_t *before, const json_t *now, double seconds);
 void render_stats(const json_t *document);
 
-/* rings and explain. */
+/* rings, explain, and owners. */
 void render_rings(const json_t *answer);
+void render_owners(const json_t *answer);
 void render_explain(const json_t *answer);
 
 /* Prints the answer to "rate": "vif1.0: 10 Mb/s (62500 bytes each 50 ms)". */

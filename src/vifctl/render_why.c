@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* rings and explain: who waits for whom, and why. */
+/* rings, explain, owners: who waits for whom, why, and who serves. */
 #include "vifctl/render.h"
 
 #include <stdio.h>
@@ -65,4 +65,22 @@ void render_explain(const json_t *answer)
 	printf("What each party says:\n");
 	json_array_foreach(json_object_get(answer, "parties"), index, party)
 		printf("  %-15s %s\n", text_of(party, "who"), text_of(party, "says"));
+}
+
+void render_owners(const json_t *answer)
+{
+	size_t index;
+	json_t *vif;
+
+	printf("%-13s %-15s %-13s %-11s  %s\n", "vif", "domain", "state", "served by",
+	       "claimed by");
+	json_array_foreach(json_object_get(answer, "vifs"), index, vif) {
+		const char *claimed = json_string_value(json_object_get(vif, "claimed"));
+
+		printf("%-13s %-15s %-13s %-11s  %s\n", text_of(vif, "name"),
+		       text_of(vif, "domain"), text_of(vif, "state"), text_of(vif, "owner"),
+		       claimed ? claimed : "-");
+	}
+	if (!json_is_true(json_object_get(answer, "xen_netback")))
+		printf("xen-netback is not loaded: all vifs are xenvifd's\n");
 }

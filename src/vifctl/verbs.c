@@ -164,6 +164,12 @@ static int run_explain(const struct call *call)
 		      render_explain);
 }
 
+static int run_owners(const struct call *call)
+{
+	return finish(call, client_ask(&call->client, request_about(call, "owners")),
+		      render_owners);
+}
+
 static void print_text(const json_t *answer)
 {
 	fputs(text_of(answer, "text"), stdout);
@@ -389,6 +395,12 @@ const struct verb verbs[] = {
 	  run_drain },
 	{ "rate", "VIF [RATE|off]", "what its guest may send, such as 10Mb/s; to set it: root", 1,
 	  2, run_rate },
+	{ "owners", "[VIF]", "which backend serves each vif, and which are claimed", 0, 1,
+	  run_owners },
+	{ "takeover", "[VIF]...", "move it from xen-netback to xenvifd while its guest runs (root)",
+	  0, -1, run_takeover },
+	{ "giveback", "[VIF]...", "move it back to xen-netback while its guest runs (root)", 0, -1,
+	  run_giveback },
 	{ "capture", "VIF [-w FILE|-]", "its frames as the rings carry them, as pcapng (root)", 1,
 	  1, run_capture },
 	{ "log", "[LEVEL]", "the daemon's log level; to set it: root", 0, 1, run_log },

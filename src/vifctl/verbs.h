@@ -21,6 +21,8 @@ struct call {
 	struct capture_options capture;
 	bool json;    /* for programs */
 	double watch; /* seconds between two looks; 0: one look */
+	bool all;     /* takeover, giveback: every vif of the other backend's */
+	bool claimed; /* takeover: those that a claim names */
 	int n_words;  /* after the verb */
 	char **words;
 };
@@ -32,6 +34,10 @@ struct verb {
 	int min, max;			     /* words that it takes; max -1: any number */
 	int (*run)(const struct call *call); /* the exit status; has printed what there is to say */
 };
+
+/* Those that move vifs between backends (move.c). */
+int run_takeover(const struct call *call);
+int run_giveback(const struct call *call);
 
 /* The table ends with a name of NULL; its first verb is the one of an empty command line. */
 extern const struct verb verbs[];

@@ -37,7 +37,7 @@ _vifctl() {
 	esac
 	case $word in
 	-*)
-		choices='--json --watch --timeout --control --version --help'
+		choices='--json --watch --timeout --all --claimed --control --version --help'
 		[ "$verb" != capture ] || choices+=' --write --queue --direction --snaplen --count --seconds'
 		;;
 	*)
@@ -49,7 +49,7 @@ _vifctl() {
 			return
 			;;
 		log:0) choices='error warning info debug' ;;
-		kick:0 | carrier:0 | drain:0 | rate:0 | capture:0 | explain:0 | rings:0 | show:* | stats:* | queues:*)
+		kick:0 | carrier:0 | drain:0 | rate:0 | capture:0 | explain:0 | rings:0 | owners:0 | takeover:* | giveback:* | show:* | stats:* | queues:*)
 			choices=$("$program" -t 2 "${control[@]}" dump 2>/dev/null | cut -f 1)
 			;;
 		esac

@@ -27,7 +27,7 @@ import kit  # noqa: E402
 from simhost import SANITIZER  # noqa: E402
 
 MODULES = ("matrix", "keys", "connect", "many", "churn", "hostile", "stall", "restart", "life",
-           "network", "vlan", "rate", "tools", "verbs", "capture", "sandbox", "cost", "service",
+           "network", "vlan", "rate", "move", "tools", "verbs", "capture", "sandbox", "cost", "service",
            "journald", "schema", "probes")
 TIME_LIMIT = 180  # seconds a test may take; sanitizers get more
 

@@ -8,6 +8,7 @@ import subprocess
 import jsonschema
 
 from kit import PATIENCE, Frontend, ask, bridge_addresses, check, connected, same, show, test, until
+from tools import run
 from traffic import ping
 from verbs import vifctl
 
@@ -144,7 +145,8 @@ def answers(host):
     with open(path, "w") as file:
         file.write("[global]\nmax-queues = 8\n")
     host.daemon.start("--config", path)
-    reading = ("show", "list", "stats", "queues", "rings", "dump", "metrics", "log", "list-commands")
+    reading = ("show", "list", "stats", "queues", "rings", "dump", "metrics", "log", "owners",
+               "list-commands")
     for verb in reading:
         strict.check(verb, json.loads(vifctl(host, verb, "--json")))  # without vifs
     settle(host)
@@ -155,10 +157,13 @@ def answers(host):
     with open(path, "w") as file:
         file.write("[global]\nmax-queues = 4\nunknown = 1\n")
     for words in (["kick", "vif1.0"], ["carrier", "vif1.0", "off"], ["rate", "vif1.0"],
-                  ["rate", "vif2.0"], ["log", "debug"], ["reload"],
+                  ["rate", "vif2.0"], ["log", "debug"], ["reload"], ["takeover", "--all"],
                   ["capture", "vif1.0", "--seconds", "0.1", "-w", f"{path}.pcapng"],
                   ["drain", "vif1.0"]):
         found.append((words[0], json.loads(vifctl(host, *words, "--json"))))
+    # xen-netback is not here: nothing can go there, and that is the document.
+    found.append(("giveback", json.loads(run(host, "vifctl", "--control", host.daemon.control,
+                                             "giveback", "--all", "--json")[1])))
     found += [("error", ask(host, request)) for request in
               ('{"verb": "dance"}', "rubbish", '{"verb": "kick", "vif": "vif9.9"}')]
     for name, document in found:

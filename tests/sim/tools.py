@@ -74,6 +74,7 @@ def configuration(host):
     same(other.backend("multi-queue-max-queues"), "5", "the option stands above the file")
     same(host.daemon.log, "", "the log at level error")
     for text, words in (("[global]\nmax-queue = 1\n", (":2: ", '"max-queue"')),
+                        ("[claim]\ncolour = red\n", (":2: ", '"colour"')),
                         ("[global]\n\n[other]\nx=1\n", (":4: ", '"other"'))):
         path = config(host, text)
         status, _, err = run(host, "xenvifd", "--config", path, "--check-config")
@@ -83,6 +84,8 @@ def configuration(host):
                         ("[global]\nstall-timeout-ms = 1\n", (":2: ", "10 to 3600000")),
                         ("[global]\nlog-level = LOUD\n", (":2: ", "error, warning")),
                         ("[global]\ncontrol = sock\n", (":2: ", "absolute")),
+                        ("[claim]\nmac =\n", (":2: ", "a pattern")),
+                        ("[claim]\n" + "bridge = b\n" * 65, (":66: ", "64 rules")),
                         ("[global]\ngarbage\n", (":2: ", "name = value"))):
         path = config(host, text)
         for more in (["--check-config"], []):

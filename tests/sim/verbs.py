@@ -21,7 +21,8 @@ from tools import run
 from traffic import flood, ping
 
 READING = {"show": [], "list": [], "stats": [], "queues": [], "rings": [], "explain": ["vif1.0"],
-           "log": [], "metrics": [], "dump": [], "list-commands": []}
+           "log": [], "metrics": [], "dump": [], "owners": [],
+           "list-commands": []}
 NOBODY = 65534
 
 
@@ -786,10 +787,20 @@ def permissions(host):
         status, out, err = as_user(host, NOBODY, 0, name, *args)
         check(status == 0 and out and not err, f"{name} as a member of the group: {status} {err}")
     for args in (["kick", "vif1.0"], ["rate", "vif1.0", "off"], ["carrier", "vif1.0", "off"],
-                 ["drain", "vif1.0"], ["log", "debug"], ["reload"]):
+                 ["drain", "vif1.0"], ["takeover", "vif1.0"], ["giveback", "--all"],
+                 ["log", "debug"], ["reload"]):
         status, out, err = as_user(host, NOBODY, 0, *args)
         check(status == 1 and not out and "only root" in err and str(NOBODY) in err,
               f"{args} as a member of the group: {status} {out} {err}")
+    # Nor past vifctl, straight at the socket.
+    asks = "import json, socket, sys; s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); " \
+           "s.sendall(json.dumps({'verb': sys.argv[2], 'vif': 'vif1.0'}).encode() + b'\\n'); " \
+           "print(s.recv(65536).decode())"
+    for verb in ("adopt", "release"):
+        out = subprocess.run(["setpriv", f"--reuid={NOBODY}", "--regid=0", "--clear-groups",
+                              "/usr/bin/python3", "-c", asks, host.daemon.control, verb],
+                             text=True, capture_output=True, timeout=60).stdout
+        check("only root" in out, f"{verb} as a member of the group: {out}")
     status, out, err = as_user(host, NOBODY, NOBODY, "show")
     check(status == 1 and not out and "try again as root" in err, f"a stranger: {status} {err}")
     after = vif.show()
@@ -824,7 +835,8 @@ def wrong_words(host):
                          (["dump", "x"], '"vifctl dump"')):
         error = vifctl(host, *wrong, status=2)
         check(words in error and "--help" in error and error.count("\n") == 1, f"{wrong}: {error}")
-    for verb in ("show", "stats", "queues", "rings", "explain", "kick", "drain"):
+    for verb in ("show", "stats", "queues", "rings", "explain", "kick", "drain", "owners",
+                 "takeover", "giveback"):
         error = vifctl(host, verb, "vif7.7", status=1)
         check("there is no vif7.7" in error and error.count("\n") == 1, f"{verb}: {error}")
     check("there is no" in vifctl(host, "carrier", "vif7.7", "on", status=1), "carrier")
@@ -832,8 +844,8 @@ def wrong_words(host):
     usage = vifctl(host, "--help")
     commands = in_json(host, "list-commands")["commands"]
     same([c["usage"] for c in commands], vifctl(host, "list-commands").splitlines(), "both forms")
-    check(set(READING) | {"kick", "carrier", "drain", "rate", "reload", "capture"} ==
-          {c["name"] for c in commands}, commands)
+    changing = {"kick", "carrier", "drain", "rate", "reload", "capture", "takeover", "giveback"}
+    check(set(READING) | changing == {c["name"] for c in commands}, commands)
     for command in commands:
         check(f"  {command['usage']} " in usage and command["help"] in usage, command)
 
@@ -905,7 +917,8 @@ def completion(host):
 
     same(complete(""), [c["name"] for c in in_json(host, "list-commands")["commands"]], "verbs")
     same(complete("dr"), ["drain"], "the beginning of a verb")
-    for verb in ("explain", "kick", "carrier", "drain", "rings", "show", "stats", "queues"):
+    for verb in ("explain", "kick", "carrier", "drain", "rings", "show", "stats", "queues",
+                 "owners", "takeover", "giveback"):
         same(complete(verb, ""), ["vif1.0", "vif2.0"], f"vifs after {verb}")
     same(complete("show", "vif1.0", "vif2"), ["vif2.0"], "a second vif")
     same(complete("-t", "3", "--json", "explain", "vif1"), ["vif1.0"], "a vif after options")
