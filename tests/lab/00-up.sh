@@ -3,12 +3,11 @@
 # The smallest thing that must work, and the lab's own tools with it: one PV and
 # one PVH guest, ping and TCP; the guest's command channel carries long answers
 # and exit statuses; what a vif holds in Xen can be counted.
+# lab: timeout 600
 . /mnt/tests/lib.sh
 
-start_backend
-bridge_up
-for type in pv pvh; do
-	guest_create "$type" type=$type vcpus=2
+look_at() { # of one guest: TYPE, also its name
+	local type=$1 timed
 	expect_match "the guest's Linux" "$(guest_run "$type" 'uname -sr')" '^Linux 6'
 	wait_for 10 "vif of $type to connect" vif_connected "$type"
 	expect_eq "queues" "$(vif_queues "$type")" 2
@@ -24,6 +23,13 @@ for type in pv pvh; do
 	fi
 	# Two queues have two rings each, and the console and xenstore a page each.
 	expect_ge "mapped grants" "$(grants_mapped "$(guest_id "$type")")" 4
+}
+
+start_backend
+bridge_up
+for type in pv pvh; do
+	guest_create "$type" type=$type vcpus=2
+	guest_steady "$type" look_at "$type"
 done
 expect_eq "a long answer" "$(guest_run pv 'seq 1 20000' | sha256sum)" "$(seq 1 20000 | sha256sum)"
 status=0

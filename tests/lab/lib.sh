@@ -244,6 +244,29 @@ guest_wait() {
 	step "guest $name is up, domain $(guest_id "$name")"
 }
 
+# guest_steady NAME COMMAND...: a part of a test that is about this guest. Under emulation
+# a PVH guest may die of a triple fault at any time; the toolstack boots it again, as
+# another domain. Only when that has happened is a failed part done once more, five times at most.
+guest_steady() {
+	local name=$1 left=5 status id
+	shift
+	while :; do
+		id=$(guest_id "$name")
+		set +e
+		(set -e; "$@")
+		status=$?
+		set -e
+		[ $status != 0 ] || return 0
+		if [ "$(xl domid "$name" 2> /dev/null)" = "$id" ] || [ $((left--)) = 0 ]; then
+			exit $status
+		fi
+		step "guest $name, domain $id, died on its way: once more"
+		rm -f "$OUT/reason"
+		guest_wait "$name"
+		wait_for 20 "vif of $name to connect" vif_connected "$name"
+	done
+}
+
 # guest_find NAME: notes its domain and console, as they are now.
 guest_find() {
 	local id tty
