@@ -97,7 +97,7 @@ class Tracer:
     def end(self):
         """Ends it as Ctrl-C does: then it prints its histograms."""
         self.process.signal(signal.SIGINT)
-        self.process.wait(30 * PATIENCE)
+        self.process.wait(90 * PATIENCE)
         return self.text()
 
 
