@@ -3,7 +3,7 @@
 # 1, 2 and 4 queues on PV guests, 2 on a PVH guest: ping of all sizes without
 # loss both ways, TCP over IPv4 and IPv6 both ways with 16 streams, and every
 # queue at work in both directions.
-# lab: timeout 900
+# lab: timeout 1500
 . /mnt/tests/lib.sh
 
 # moved BEFORE AFTER: fails unless every queue's packets grew in both directions.
