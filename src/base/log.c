@@ -12,6 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/printable.h"
+
 #define LOG_LINE_SIZE 1024
 
 static const char *const level_names[] = { "error", "warning", "info", "debug" };
@@ -68,14 +70,6 @@ static int line_prefix(char *line, size_t size, enum log_level level)
 			now.tv_nsec / 1000000, level_names[level]);
 }
 
-/* A guest's text must not forge lines or move a terminal's cursor. */
-static void line_make_printable(char *line)
-{
-	for (; *line; line++)
-		if ((unsigned char)*line < 0x20 || *line == 0x7f)
-			*line = '?';
-}
-
 /* Standard error; for the journal, a line without fields. */
 static void line_write(enum log_level level, const char *text)
 {
@@ -96,7 +90,7 @@ static void text_write(enum log_level level, const struct log_about *about, cons
 
 	if (vsnprintf(text, sizeof(text), format, args) < 0)
 		return;
-	line_make_printable(text);
+	printable_make(text);
 	if (about && log_to_journal && pthread_equal(pthread_self(), log_control_thread) &&
 	    journal_send(level_priorities[level], text, about) == 0)
 		return;

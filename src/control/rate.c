@@ -15,18 +15,11 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/printable.h"
 
 static void rate_path(const struct vif *vif, char *path, size_t size)
 {
 	snprintf(path, size, "%s/rate", vif->path);
-}
-
-/* What is not printable ASCII becomes '?': it will be shown. */
-static void text_make_printable(char *text)
-{
-	for (; *text; text++)
-		if (*text < ' ' || *text > '~')
-			*text = '?';
 }
 
 static void rate_say(struct vif *vif, bool was_limit)
@@ -60,7 +53,7 @@ void rate_update(struct vif *vif)
 		return;
 	vif->rate_wrong = rate_parse(text, &vif->rate) < 0 && n != -ENOENT;
 	snprintf(vif->rate_text, sizeof(vif->rate_text), "%s", text);
-	text_make_printable(vif->rate_text);
+	printable_make(vif->rate_text);
 	rate_say(vif, was_limit);
 	rate_apply(vif);
 }
