@@ -10,11 +10,23 @@
 #define XENVIFD_INCLUDE_VIF_CONFIG_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 /* The most queues of one vif that this backend ever offers (a limit of ours, not of the protocol).
  */
 #define VIF_QUEUES_MAX 64
+
+/* Enough for the name of any queue. Threads have room for 16 bytes, in which long ones are cut. */
+#define VIF_QUEUE_NAME_SIZE 32
+
+/* Writes what queue Q of vifD.N is called, wherever it has a name: "vifD.N-qQ". Returns name. */
+static inline const char *vif_queue_name(char *name, size_t size, const char *vif, unsigned queue)
+{
+	snprintf(name, size, "%s-q%u", vif, queue);
+	return name;
+}
 
 /* What the frontend is able to receive, and how it behaves. */
 struct vif_features {

@@ -303,14 +303,14 @@ unsigned capture_stream_queues(const struct capture_stream *stream)
 /* The first blocks: the section, and an interface for each queue. */
 static void out_begin(struct capture_stream *stream)
 {
-	char name[32];
+	char name[VIF_QUEUE_NAME_SIZE];
 
 	stream->used +=
 		pcapng_write_section(stream->out + stream->used, sizeof(stream->out) - stream->used,
 				     "xenvifd " XENVIFD_VERSION);
 	for (unsigned i = 0; i < capture_queues(stream->capture); i++) {
-		snprintf(name, sizeof(name), "%s-q%u", stream->vif,
-			 capture_counts(stream->capture, i).queue);
+		vif_queue_name(name, sizeof(name), stream->vif,
+			       capture_counts(stream->capture, i).queue);
 		stream->used += pcapng_write_interface(stream->out + stream->used,
 						       sizeof(stream->out) - stream->used, name,
 						       stream->snaplen);

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <jansson.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -17,8 +16,7 @@
 #include "daemon/counters.h"
 #include "daemon/ctl_verbs.h"
 
-#define STATE_NAME     "state"
-#define STATE_KEY_SIZE (IFNAMSIZ + 16)
+#define STATE_NAME "state"
 /* 4096 queues, with their counters' and histograms' names and numbers. */
 #define STATE_SIZE_MAX (16u * 1024 * 1024)
 
@@ -26,13 +24,6 @@ struct state {
 	int fd;	      /* -1: there is no file, and nothing is kept */
 	json_t *read; /* of the daemon before; NULL: nothing */
 };
-
-/* Queue Q of vifD.N is "vifD.N-qQ". */
-static const char *queue_key(const char *vif, unsigned queue, char key[STATE_KEY_SIZE])
-{
-	snprintf(key, STATE_KEY_SIZE, "%s-q%u", vif, queue);
-	return key;
-}
 
 /* What tells one connection of a queue from another. */
 static json_t *connection_of(const struct vif_queue_config *config)
@@ -47,9 +38,9 @@ static bool state_recall(void *ctx, const char *vif, unsigned queue,
 {
 	const struct state *state = ctx;
 	json_t *connection = connection_of(config);
-	char key[STATE_KEY_SIZE];
-	json_t *entry =
-		json_object_get(json_object_get(state->read, "queues"), queue_key(vif, queue, key));
+	char key[VIF_QUEUE_NAME_SIZE];
+	json_t *entry = json_object_get(json_object_get(state->read, "queues"),
+					vif_queue_name(key, sizeof(key), vif, queue));
 	bool same = json_equal(json_object_get(entry, "connection"), connection);
 
 	json_decref(connection);
@@ -150,7 +141,7 @@ void state_forget(struct state *state)
 
 static void vif_write(json_t *vifs, json_t *queues, const struct vif *vif)
 {
-	char key[STATE_KEY_SIZE];
+	char key[VIF_QUEUE_NAME_SIZE];
 
 	if (vif->carrier != VIF_CARRIER_AUTO)
 		json_object_set_new(vifs, vif->name,
@@ -161,7 +152,7 @@ static void vif_write(json_t *vifs, json_t *queues, const struct vif *vif)
 
 		json_object_set_new(entry, "connection", connection_of(&vif->config.queue[i]));
 		counters_write(entry, worker_stats(vif->worker[i]));
-		json_object_set_new(queues, queue_key(vif->name, i, key), entry);
+		json_object_set_new(queues, vif_queue_name(key, sizeof(key), vif->name, i), entry);
 	}
 }
 

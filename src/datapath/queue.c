@@ -55,7 +55,7 @@ int queue_open(struct queue *queue, const struct worker_setup *setup, struct wor
 	int code;
 
 	queue->features = *setup->features;
-	snprintf(queue->name, sizeof(queue->name), "%s-q%u", setup->vif, setup->index);
+	vif_queue_name(queue->name, sizeof(queue->name), setup->vif, setup->index);
 	queue->room = queue->room_wanted = to_guest_room(setup->features);
 	queue->stall_ns = setup->stall_ms * CLOCK_MS_IN_NS;
 	queue->tap_fd = setup->tap_fd;
