@@ -24,11 +24,9 @@ struct wire {
 };
 
 struct xenevtchn_handle {
-	int fd;
-	sim_hid hid;
+	struct sim_device device;
 	uint32_t restricted; /* the only peer allowed, or SIM_SELF for any */
 	struct sim_dom *self;
-	struct sim_view view;
 	struct wire *wires; /* hashed by port, open addressing, never removed */
 	uint32_t wire_mask, wire_count;
 };
@@ -105,7 +103,7 @@ static struct sim_port *port_own(xenevtchn_handle *h, evtchn_port_t port)
 {
 	struct sim_port *p = port < SIM_PORTS ? &h->self->t->ports[port] : NULL;
 
-	return p && p->owner == h->hid ? p : NULL;
+	return p && p->owner == h->device.hid ? p : NULL;
 }
 
 static xenevtchn_handle *handle_create(int fd, sim_hid hid)
@@ -114,10 +112,10 @@ static xenevtchn_handle *handle_create(int fd, sim_hid hid)
 
 	if (!h)
 		return NULL;
-	h->fd = fd;
-	h->hid = hid;
+	h->device.fd = fd;
+	h->device.hid = hid;
 	h->restricted = SIM_SELF;
-	h->self = sim_view_find(&h->view, sim.domid);
+	h->self = sim_view_find(&h->device.view, sim.domid);
 	if (h->self)
 		return h;
 	free(h);
@@ -171,19 +169,14 @@ SIM_EXPORT int xenevtchn_close(xenevtchn_handle *h)
 	for (i = 0; h->wires && i <= h->wire_mask; i++)
 		if (h->wires[i].port && h->wires[i].fd >= 0)
 			close(h->wires[i].fd);
-	close(h->fd);
-	sim_lock();
-	sim_handle_reap(h->hid); /* not if another process holds a copy of the descriptor */
-	sim_unlock();
-	sim_view_fini(&h->view);
 	free(h->wires);
-	free(h);
+	sim_device_destroy(&h->device);
 	return 0;
 }
 
 SIM_EXPORT int xenevtchn_fd(xenevtchn_handle *h)
 {
-	return h->fd;
+	return h->device.fd;
 }
 
 SIM_EXPORT int xenevtchn_restrict(xenevtchn_handle *h, domid_t domid)
@@ -196,7 +189,7 @@ SIM_EXPORT int xenevtchn_restrict(xenevtchn_handle *h, domid_t domid)
 
 SIM_EXPORT int xenevtchn_notify(xenevtchn_handle *h, evtchn_port_t port)
 {
-	struct sim_handle *slot = &sim.host->handles[SIM_SLOT(h->hid)];
+	struct sim_handle *slot = &sim.host->handles[SIM_SLOT(h->device.hid)];
 	struct sim_port *p = port_own(h, port);
 	struct sim_dom *peer;
 	uint64_t link;
@@ -210,13 +203,13 @@ SIM_EXPORT int xenevtchn_notify(xenevtchn_handle *h, evtchn_port_t port)
 	if (SIM_LINK_STATE(link) == SIM_PORT_VIRQ)
 		return fail(EINVAL);
 	peer = SIM_LINK_STATE(link) == SIM_PORT_INTERDOMAIN
-		       ? sim_view_find(&h->view, SIM_LINK_DOMID(link))
+		       ? sim_view_find(&h->device.view, SIM_LINK_DOMID(link))
 		       : NULL;
 	fd = peer ? wire_get(h, port, peer->t->ports[there].owner) : -ENOENT;
 	if (fd == -ENOENT) {
 		if (peer)
 			sim_port_mark(&peer->t->ports[there]);
-		return done(sim_port_signal(h->fd, 0, false));
+		return done(sim_port_signal(h->device.fd, 0, false));
 	}
 	if (fd < 0)
 		return fail(fd);
@@ -230,7 +223,7 @@ SIM_EXPORT xenevtchn_port_or_error_t xenevtchn_pending(xenevtchn_handle *h)
 {
 	evtchn_port_t port;
 
-	if (read(h->fd, &port, sizeof(port)) != sizeof(port))
+	if (read(h->device.fd, &port, sizeof(port)) != sizeof(port))
 		return -1;
 	if (port_own(h, port))
 		sim_port_take(&h->self->t->ports[port]);
@@ -241,18 +234,18 @@ SIM_EXPORT int xenevtchn_unmask(xenevtchn_handle *h, evtchn_port_t port)
 {
 	struct sim_port *p = port_own(h, port);
 
-	return done(sim_port_signal(h->fd, port, p && sim_port_unmask(p)));
+	return done(sim_port_signal(h->device.fd, port, p && sim_port_unmask(p)));
 }
 
 /* A free port; dead handles' ports are looked through when there seems to be none (locked) */
 static int port_take(xenevtchn_handle *h, uint64_t link)
 {
-	int port = sim_port_alloc(h->self->t, h->hid, link);
+	int port = sim_port_alloc(h->self->t, h->device.hid, link);
 
 	if (port != -ENOSPC)
 		return port;
 	sim_handle_reap_all();
-	return sim_port_alloc(h->self->t, h->hid, link);
+	return sim_port_alloc(h->self->t, h->device.hid, link);
 }
 
 SIM_EXPORT xenevtchn_port_or_error_t xenevtchn_bind_unbound_port(xenevtchn_handle *h,
@@ -321,14 +314,14 @@ SIM_EXPORT xenevtchn_port_or_error_t xenevtchn_bind_interdomain(xenevtchn_handle
 	if (h->restricted != SIM_SELF && h->restricted != domid)
 		return fail(EACCES);
 	sim_lock();
-	peer = sim_view_find(&h->view, domid == SIM_SELF ? sim.domid : domid);
+	peer = sim_view_find(&h->device.view, domid == SIM_SELF ? sim.domid : domid);
 	rc = peer ? bind_remote(h, peer, remote_port) : -ESRCH;
 	sim_unlock();
 	if (rc < 0)
 		return fail(rc);
 	port = rc;
 	wire_get(h, port, peer->t->ports[remote_port].owner);
-	rc = sim_port_signal(h->fd, port, sim_port_mark(&h->self->t->ports[port]));
+	rc = sim_port_signal(h->device.fd, port, sim_port_mark(&h->self->t->ports[port]));
 	return rc < 0 ? fail(rc) : (int)port;
 }
 

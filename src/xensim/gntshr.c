@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include <xengnttab.h>
 
@@ -24,9 +23,7 @@ struct share {
 
 /* gntshr and gnttab handles have one type name in xengnttab.h, and no program mixes them */
 struct gntshr {
-	int fd;
-	sim_hid hid;
-	struct sim_view view;
+	struct sim_device device;
 	struct share *shares;
 };
 
@@ -37,20 +34,7 @@ static struct gntshr *gntshr(xengntshr_handle *h)
 
 SIM_EXPORT xengntshr_handle *xengntshr_open(struct xentoollog_logger *logger, unsigned int flags)
 {
-	sim_hid hid;
-	int rc = sim_device_open(SIM_GNTSHR, SIM_CALL_GNTSHR_OPEN, true, &hid);
-	struct gntshr *h;
-
-	h = rc < 0 ? NULL : calloc(1, sizeof(*h));
-	if (!h) {
-		errno = rc < 0 ? -rc : ENOMEM;
-		if (rc >= 0)
-			close(rc);
-		return NULL;
-	}
-	h->fd = rc;
-	h->hid = hid;
-	return (xengntshr_handle *)h;
+	return sim_device_create(SIM_GNTSHR, SIM_CALL_GNTSHR_OPEN, sizeof(struct gntshr));
 }
 
 static void share_destroy(struct share *s)
@@ -97,18 +81,13 @@ SIM_EXPORT int xengntshr_close(xengntshr_handle *handle)
 		share_unmap(s);
 		share_destroy(s);
 	}
-	close(h->fd);
-	sim_lock();
-	sim_handle_reap(h->hid); /* not if another process holds a copy of the descriptor */
-	sim_unlock();
-	sim_view_fini(&h->view);
-	free(h);
+	sim_device_destroy(&h->device);
 	return 0;
 }
 
 SIM_EXPORT int xengntshr_fd(xengntshr_handle *h)
 {
-	return gntshr(h)->fd;
+	return gntshr(h)->device.fd;
 }
 
 static int share_map(struct share *s, struct sim_dom *dom)
@@ -135,14 +114,14 @@ static int share_map(struct share *s, struct sim_dom *dom)
 static int share_begin(struct gntshr *h, struct share *s, uint32_t domid, bool writable)
 {
 	uint64_t entry = SIM_GRANT_PERMIT | (writable ? 0 : SIM_GRANT_READONLY) | domid;
-	struct sim_dom *self = sim_view_find(&h->view, sim.domid);
+	struct sim_dom *self = sim_view_find(&h->device.view, sim.domid);
 	uint32_t i;
 	int rc;
 
 	if (!self)
 		return -ESRCH;
 	sim_lock();
-	rc = sim_grant_alloc(self, h->hid, entry, s->count, s->refs);
+	rc = sim_grant_alloc(self, h->device.hid, entry, s->count, s->refs);
 	sim_unlock();
 	if (rc)
 		return rc;
@@ -218,7 +197,7 @@ SIM_EXPORT int xengntshr_unshare(xengntshr_handle *handle, void *start_address, 
 		return -1;
 	}
 	munmap(at, (size_t)count * SIM_PAGE);
-	refs_end(sim_view_find(&h->view, sim.domid), s, (at - s->at) / SIM_PAGE, count);
+	refs_end(sim_view_find(&h->device.view, sim.domid), s, (at - s->at) / SIM_PAGE, count);
 	if (!s->left) {
 		*link = s->next;
 		share_destroy(s);

@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include <xengnttab.h>
 
@@ -24,28 +23,13 @@ struct mapping {
 };
 
 struct xengntdev_handle {
-	int fd;
-	sim_hid hid;
-	struct sim_view view;
+	struct sim_device device;
 	struct mapping *mappings;
 };
 
 SIM_EXPORT xengnttab_handle *xengnttab_open(struct xentoollog_logger *logger, unsigned int flags)
 {
-	sim_hid hid;
-	int rc = sim_device_open(SIM_GNTTAB, SIM_CALL_GNTTAB_OPEN, true, &hid);
-	xengnttab_handle *h;
-
-	h = rc < 0 ? NULL : calloc(1, sizeof(*h));
-	if (!h) {
-		errno = rc < 0 ? -rc : ENOMEM;
-		if (rc >= 0)
-			close(rc);
-		return NULL;
-	}
-	h->fd = rc;
-	h->hid = hid;
-	return h;
+	return sim_device_create(SIM_GNTTAB, SIM_CALL_GNTTAB_OPEN, sizeof(xengnttab_handle));
 }
 
 static void mapping_destroy(struct mapping *m)
@@ -87,24 +71,19 @@ SIM_EXPORT int xengnttab_close(xengnttab_handle *h)
 		munmap(m->at, (size_t)m->count * SIM_PAGE);
 		mapping_destroy(m);
 	}
-	close(h->fd);
-	sim_lock();
-	sim_handle_reap(h->hid); /* not if another process holds a copy of the descriptor */
-	sim_unlock();
-	sim_view_fini(&h->view);
-	free(h);
+	sim_device_destroy(&h->device);
 	return 0;
 }
 
 SIM_EXPORT int xengnttab_fd(xengnttab_handle *h)
 {
-	return h->fd;
+	return h->device.fd;
 }
 
 /* Linux no longer knows such a limit; the library's call succeeds */
 SIM_EXPORT int xengnttab_set_max_grants(xengnttab_handle *h, uint32_t nr_grants)
 {
-	sim_nudge(h->fd);
+	sim_nudge(h->device.fd);
 	return 0;
 }
 
@@ -118,8 +97,8 @@ static int records_begin(xengnttab_handle *h, struct mapping *m, const uint32_t 
 
 	sim_lock();
 	for (i = 0; i < m->count; i++) {
-		dom = sim_view_find(&h->view, domids[i * stride]);
-		rc = dom ? sim_map_begin(dom, refs[i], write, h->hid) : -EINVAL;
+		dom = sim_view_find(&h->device.view, domids[i * stride]);
+		rc = dom ? sim_map_begin(dom, refs[i], write, h->device.hid) : -EINVAL;
 		if (rc < 0)
 			break;
 		m->records[i] = rc;
@@ -150,7 +129,7 @@ static int pages_map(xengnttab_handle *h, struct mapping *m, const uint32_t *dom
 	for (i = 0; m->at != MAP_FAILED && i < m->count; i++) {
 		void *at;
 
-		dom = sim_view_find(&h->view, domids[i * stride]);
+		dom = sim_view_find(&h->device.view, domids[i * stride]);
 		at = dom ? page_map(dom, refs[i], prot, m->at ? m->at + i * SIM_PAGE : NULL)
 			 : MAP_FAILED;
 		if (at == MAP_FAILED && m->at)
@@ -245,7 +224,7 @@ static int copy_side(xengnttab_handle *h, const union xengnttab_copy_ptr *side, 
 		     uint8_t **at)
 {
 	uint32_t domid = side->foreign.domid;
-	struct sim_dom *dom = sim_view_find(&h->view, domid == SIM_SELF ? sim.domid : domid);
+	struct sim_dom *dom = sim_view_find(&h->device.view, domid == SIM_SELF ? sim.domid : domid);
 	int status;
 
 	if (!dom)
@@ -288,7 +267,7 @@ SIM_EXPORT int xengnttab_grant_copy(xengnttab_handle *h, uint32_t count,
 {
 	uint32_t i;
 
-	sim_nudge(h->fd);
+	sim_nudge(h->device.fd);
 	for (i = 0; i < count; i++) {
 		if (!segment_sound(&segs[i])) {
 			errno = EINVAL;

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -132,6 +133,39 @@ int sim_device_open(enum sim_kind kind, enum sim_call call, bool cloexec, sim_hi
 	if (!rc)
 		rc = -sim_fault_take(call);
 	return rc ? rc : handle_open(kind, cloexec, hid);
+}
+
+/*
+ * The handle that a library gives to a program which opens a device: `size` zero bytes, which
+ * begin with an open struct sim_device. NULL and errno.
+ */
+void *sim_device_create(enum sim_kind kind, enum sim_call call, size_t size)
+{
+	sim_hid hid;
+	int fd = sim_device_open(kind, call, true, &hid);
+	struct sim_device *device = fd < 0 ? NULL : calloc(1, size);
+
+	if (!device) {
+		errno = fd < 0 ? -fd : ENOMEM;
+		if (fd >= 0)
+			close(fd);
+		return NULL;
+	}
+	device->fd = fd;
+	device->hid = hid;
+	return device;
+}
+
+/* Closes and frees it. What it owned goes, unless another process holds a copy of the descriptor.
+ */
+void sim_device_destroy(struct sim_device *device)
+{
+	close(device->fd);
+	sim_lock();
+	sim_handle_reap(device->hid);
+	sim_unlock();
+	sim_view_fini(&device->view);
+	free(device);
 }
 
 /* The event channel handle that descriptor fd belongs to, as left by an earlier program. */

@@ -209,6 +209,13 @@ struct sim_view {
 	unsigned int count;
 };
 
+/* What each library's handle begins with */
+struct sim_device {
+	int fd; /* what the program gets, and holds the handle by */
+	sim_hid hid;
+	struct sim_view view;
+};
+
 /* This process' place in the host: set once by sim_attach */
 struct sim_self {
 	struct sim_host *host;
@@ -240,6 +247,8 @@ void sim_dom_strip(struct sim_dom *dom);
 
 /* handle.c: handles come, are asked after, and are taken back */
 int sim_device_open(enum sim_kind kind, enum sim_call call, bool cloexec, sim_hid *hid);
+void *sim_device_create(enum sim_kind kind, enum sim_call call, size_t size);
+void sim_device_destroy(struct sim_device *device);
 int sim_handle_adopt(int fd, sim_hid *hid);
 int sim_handle_file(sim_hid hid);
 bool sim_handle_alive(sim_hid hid);
