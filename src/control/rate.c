@@ -64,9 +64,16 @@ void rate_apply(struct vif *vif)
 		credit_set(vif->credit, &vif->rate, clock_now_ns());
 }
 
+struct rate_change {
+	struct vif *vif;
+	const char *value; /* NULL: no node */
+};
+
 /* Writes or removes the node of a vif that is still there. */
-static int transaction_write_rate(struct vif *vif, uint32_t transaction, const char *value)
+static int rate_write(void *ctx, uint32_t transaction)
 {
+	const struct rate_change *change = ctx;
+	struct vif *vif = change->vif;
 	char path[128];
 	uint32_t state;
 	int error;
@@ -76,28 +83,10 @@ static int transaction_write_rate(struct vif *vif, uint32_t transaction, const c
 	if (error < 0)
 		return error;
 	rate_path(vif, path, sizeof(path));
-	if (value)
-		return store_write(vif->control->store, transaction, path, value);
+	if (change->value)
+		return store_write(vif->control->store, transaction, path, change->value);
 	error = store_remove(vif->control->store, transaction, path);
 	return error == -ENOENT ? 0 : error;
-}
-
-static int rate_write(struct vif *vif, const char *value)
-{
-	int error;
-
-	do {
-		uint32_t transaction = store_begin(vif->control->store);
-
-		if (!transaction)
-			return errno ? -errno : -EIO;
-		error = transaction_write_rate(vif, transaction, value);
-		if (error < 0)
-			store_abort(vif->control->store, transaction);
-		else
-			error = store_commit(vif->control->store, transaction);
-	} while (error == -EAGAIN);
-	return error;
 }
 
 int rate_set(struct vif *vif, const char *words, char *why)
@@ -116,7 +105,8 @@ int rate_set(struct vif *vif, const char *words, char *why)
 		return error;
 	}
 	snprintf(value, sizeof(value), "%" PRIu64 ",%u", rate.bytes, rate.usec);
-	error = rate_write(vif, off ? NULL : value);
+	error = store_transact(vif->control->store, rate_write,
+			       &(struct rate_change){ vif, off ? NULL : value });
 	if (error < 0) {
 		snprintf(why, RATE_REASON_SIZE, "%s: xenstore refuses: %s; try again", vif->name,
 			 strerror(-error));

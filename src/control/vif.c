@@ -250,8 +250,16 @@ static void vif_recall_error(struct vif *vif, bool fresh)
 		vif->trouble = VIF_TROUBLE_INHERITED;
 }
 
-static int transaction_write_state(struct vif *vif, uint32_t transaction, int state)
+struct state_change {
+	struct vif *vif;
+	int state;
+};
+
+static int state_write(void *ctx, uint32_t transaction)
 {
+	const struct state_change *change = ctx;
+	struct vif *vif = change->vif;
+	int state = change->state;
 	char path[128], text[4];
 	uint32_t now;
 	int error = backend_read_u32(vif, transaction, "state", XENBUS_RECONFIGURED, &now);
@@ -272,19 +280,9 @@ static int transaction_write_state(struct vif *vif, uint32_t transaction, int st
 
 int vif_write_state(struct vif *vif, int state)
 {
-	uint32_t transaction;
-	int error;
+	int error = store_transact(vif->control->store, state_write,
+				   &(struct state_change){ vif, state });
 
-	do {
-		transaction = store_begin(vif->control->store);
-		if (!transaction)
-			return errno ? -errno : -EIO;
-		error = transaction_write_state(vif, transaction, state);
-		if (error < 0)
-			store_abort(vif->control->store, transaction);
-		else
-			error = store_commit(vif->control->store, transaction);
-	} while (error == -EAGAIN);
 	if (error < 0) {
 		vif_log(vif, LOG_LEVEL_DEBUG, "state %s not written: %s", xenbus_state_name(state),
 			strerror(-error));

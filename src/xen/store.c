@@ -113,6 +113,24 @@ void store_abort(struct store *store, uint32_t transaction)
 	xs_transaction_end(handle_of(store), transaction, true);
 }
 
+int store_transact(struct store *store, store_change change, void *ctx)
+{
+	int error;
+
+	do {
+		uint32_t transaction = store_begin(store);
+
+		if (!transaction)
+			return store_errno();
+		error = change(ctx, transaction);
+		if (error < 0)
+			store_abort(store, transaction);
+		else
+			error = store_commit(store, transaction);
+	} while (error == -EAGAIN);
+	return error;
+}
+
 int store_read(struct store *store, uint32_t transaction, const char *path, char *buf, size_t size)
 {
 	unsigned len;

@@ -47,6 +47,14 @@ uint32_t store_begin(struct store *store);
 int store_commit(struct store *store, uint32_t transaction);
 void store_abort(struct store *store, uint32_t transaction);
 
+/*
+ * Makes `change` in a transaction that is all or nothing, and makes it anew as
+ * often as somebody else wrote what it read or wrote. Returns 0; the -errno that
+ * change returned, of which nothing is written; or another -errno.
+ */
+typedef int (*store_change)(void *ctx, uint32_t transaction);
+int store_transact(struct store *store, store_change change, void *ctx);
+
 /* Copies a value and a NUL into buf. Its length; -ENOENT; -E2BIG; another -errno. */
 int store_read(struct store *store, uint32_t transaction, const char *path, char *buf, size_t size);
 

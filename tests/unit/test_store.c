@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A transaction that others may disturb: store_transact over a libxenstore of plain memory. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+#include <xenstore.h>
+
+#include "xen/store.h"
+
+static struct store *store;
+static xs_transaction_t open_now; /* the transaction under way; 0: none */
+static unsigned begun, committed, aborted;
+static unsigned disturbed; /* so many commits find that somebody else wrote */
+static int begin_errno, commit_errno;
+
+/* What test and library share of a handle is its address. */
+struct xs_handle *xs_open(unsigned long flags)
+{
+	return (struct xs_handle *)&store;
+}
+
+void xs_close(struct xs_handle *handle)
+{
+}
+
+const char *xs_daemon_socket(void)
+{
+	return NULL;
+}
+
+xs_transaction_t xs_transaction_start(struct xs_handle *handle)
+{
+	assert_int_equal(open_now, 0);
+	errno = begin_errno;
+	if (begin_errno)
+		return 0;
+	open_now = 100 + ++begun;
+	return open_now;
+}
+
+bool xs_transaction_end(struct xs_handle *handle, xs_transaction_t transaction, bool abort)
+{
+	assert_int_equal(transaction, open_now);
+	open_now = 0;
+	errno = abort ? EIO : disturbed > 0 ? EAGAIN : commit_errno;
+	if (abort)
+		aborted++;
+	else if (disturbed > 0)
+		disturbed--;
+	else if (!commit_errno)
+		committed++;
+	return errno == 0;
+}
+
+static int setup(void **state)
+{
+	begun = committed = aborted = disturbed = 0;
+	begin_errno = commit_errno = 0;
+	open_now = 0;
+	return store_open(&store);
+}
+
+static int teardown(void **state)
+{
+	store_close(store);
+	return 0;
+}
+
+/* What the change is told of, and what it answers from its first call on. */
+struct tried {
+	unsigned calls;
+	int answer[3];
+};
+
+static int change(void *ctx, uint32_t transaction)
+{
+	struct tried *tried = ctx;
+
+	assert_int_equal(transaction, open_now);
+	return tried->answer[tried->calls++];
+}
+
+static void expect(int result, unsigned calls, int answer, int answer2)
+{
+	struct tried tried = { .answer = { answer, answer2, answer2 } };
+
+	assert_int_equal(store_transact(store, change, &tried), result);
+	assert_int_equal(tried.calls, calls);
+	assert_int_equal(open_now, 0);
+}
+
+static void a_change_is_committed_once(void **state)
+{
+	expect(0, 1, 0, 0);
+	assert_int_equal(begun, 1);
+	assert_int_equal(committed, 1);
+	assert_int_equal(aborted, 0);
+}
+
+static void a_disturbed_one_is_made_anew(void **state)
+{
+	disturbed = 2;
+	expect(0, 3, 0, 0);
+	assert_int_equal(begun, 3);
+	assert_int_equal(committed, 1);
+	assert_int_equal(aborted, 0);
+}
+
+static void one_that_fails_is_aborted(void **state)
+{
+	expect(-ENOENT, 1, -ENOENT, 0);
+	assert_int_equal(aborted, 1);
+	assert_int_equal(committed, 0);
+	disturbed = 1; /* nor is one committed that fails when it is made anew */
+	expect(-ECANCELED, 2, 0, -ECANCELED);
+	assert_int_equal(aborted, 2);
+	assert_int_equal(committed, 0);
+}
+
+static void a_store_that_fails_is_not_asked_again(void **state)
+{
+	commit_errno = ENOSPC;
+	expect(-ENOSPC, 1, 0, 0);
+	assert_int_equal(committed, 0);
+	begin_errno = EPIPE;
+	expect(-EPIPE, 0, 0, 0);
+	assert_int_equal(begun, 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(a_change_is_committed_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_disturbed_one_is_made_anew, setup, teardown),
+		cmocka_unit_test_setup_teardown(one_that_fails_is_aborted, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_store_that_fails_is_not_asked_again, setup,
+						teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
