@@ -18,6 +18,8 @@
 #include "base/log.h"
 #include "base/moving.h"
 #include "control/rival.h"
+#include "control/vif_facts.h"
+#include "control/vif_report.h"
 
 /* A vif is nobody's while the kernel lets go of it, and while somebody binds it by hand again. */
 #define OWNER_GRACE_NS (3000 * CLOCK_MS_IN_NS)

@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/printable.h"
+#include "control/vif_report.h"
 
 static void rate_path(const struct vif *vif, char *path, size_t size)
 {

@@ -3,7 +3,9 @@
  * One vif: what xenstore says of it, what is set up for it, and its life.
  *
  * The life is proto/xenbus_fsm: vif_update reads the facts, asks for the next
- * action, carries it out, and so on until there is none.
+ * action, carries it out, and so on until there is none. Beside it are
+ * vif_facts.h, what is read of and written to xenstore, and vif_report.h, what
+ * people are told.
  *
  * Owner of a struct vif: control.
  */
@@ -109,9 +111,6 @@ void vif_check_workers(struct vif *vif);
 /* The queue whose worker is stuck since the last call, or -1. */
 int vif_find_stuck(struct vif *vif);
 
-/* Why the vif is not connected, and what it waits for; "" when it is. */
-void vif_explain(const struct vif *vif, char *text, size_t size);
-
 /* Whether the tap has carrier, as far as it is ours to say. */
 bool vif_has_carrier(const struct vif *vif);
 
@@ -126,9 +125,6 @@ int vif_drain(struct vif *vif);
 
 /* What control/owner.c needs to move a vif to and from the kernel. */
 
-/* Reads the facts anew. 0; or -errno when xenstore did not answer: nothing may be concluded. */
-int vif_read_facts(struct vif *vif);
-
 /* Makes the tap, or picks it up. 0, or -errno with vif->reason. */
 int vif_prepare(struct vif *vif);
 
@@ -140,18 +136,5 @@ void vif_detach(struct vif *vif);
 
 /* Takes down what vif_prepare made, and what the service manager keeps of it. */
 void vif_unprepare(struct vif *vif);
-
-/* Writes our state, and with InitWait our features, all or nothing. 0, or -errno. */
-int vif_write_state(struct vif *vif, int state);
-
-/* Forgets what was wrong, and removes what told of it from xenstore. */
-void vif_clear_error(struct vif *vif);
-
-/* Logs a line about the vif, within its limit. */
-#define vif_log(vif, level, ...) vif_log_event(vif, level, NULL, VIF_NO_QUEUE, __VA_ARGS__)
-
-/* The same: an event of base/message_ids.h, about this queue or VIF_NO_QUEUE. */
-void vif_log_event(struct vif *vif, int level, const char *message_id, int queue,
-		   const char *format, ...) __attribute__((format(printf, 5, 6)));
 
 #endif

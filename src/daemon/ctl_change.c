@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "control/vif_report.h"
 #include "daemon/daemon.h"
 
 static const char *const carrier_names[] = {

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "control/diagnose.h"
+#include "control/vif_report.h"
 
 /* A frontend that has not moved for so many seconds is not just booting. */
 #define EXPLAIN_LONG_SECONDS 30

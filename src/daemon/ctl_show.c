@@ -3,6 +3,7 @@
 #include "daemon/ctl_verbs.h"
 
 #include "control/vif.h"
+#include "control/vif_report.h"
 #include "daemon/counters.h"
 
 static json_t *show_queue(unsigned index, const struct stats *stats)

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/service.h"
 #include "control/vif.h"
+#include "control/vif_report.h"
 
 #define WATCHDOG_NS_IN_S 1000000000ull
 
