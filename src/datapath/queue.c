@@ -4,9 +4,18 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #include "base/clock.h"
+
+int worker_fail(struct worker_error *error, int code, const char *what, unsigned queue,
+		uint32_t value)
+{
+	snprintf(error->reason, sizeof(error->reason), "queue %u: %s %u: %s", queue, what, value,
+		 strerror(-code));
+	return code;
+}
 
 static int queue_map(struct queue *queue, const struct worker_setup *setup,
 		     struct worker_error *error)

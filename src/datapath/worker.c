@@ -8,12 +8,9 @@
  * have fired; while it is busy neither is done, so a guest that keeps it busy
  * causes no events.
  *
- * When the guest has posted too few buffers, the tap is left alone but for
- * learning that a frame waits there; from then the guest has stall_ns to post
- * more (looked at every few milliseconds if it is one that doesn't say so).
- * After that what the tap holds is dropped, until the guest takes frames again.
- * Room beyond the largest frame's, for the segments of one that is cut up, is
- * waited for much less: the guest may be one that never posts so many.
+ * How long it sleeps is said by what waits: frames for a guest that takes none
+ * (stall.h), and frames of a guest whose credit is used up. What can end the
+ * sleep is a set of descriptors (wake.h).
  *
  * When the vif's credit is used up, the TX ring is left alone until there is
  * some again: the worker sleeps until then, and what comes from the tap wakes
@@ -23,80 +20,44 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
-#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "datapath/follow.h"
 #include "datapath/queue.h"
-#include "xen/irq.h"
-
-/* Sleeps between two looks at where the interrupts should go. */
-#define WORKER_FOLLOW_SLEEPS 64
-/* How often a ring is looked at whose frontend doesn't say when it has posted buffers. */
-#define WORKER_LOOK_NS (5 * CLOCK_MS_IN_NS)
-/* One turn of the timer for what is held back (tell.c), which waits for two of them at most. */
-#define WORKER_HOLD_NS (3 * CLOCK_MS_IN_NS / 2)
-/* How long a frame waits for more room than it may need itself (queue->room_wanted). */
-#define WORKER_ROOM_NS (10 * CLOCK_MS_IN_NS)
+#include "datapath/stall.h"
+#include "datapath/wake.h"
 
 /* How long one sleep is at most while frames wait for credit: the rate may have been changed. */
 #define WORKER_CREDIT_NS (100 * CLOCK_MS_IN_NS)
 
-/* What the worker does about a ring that has no room. */
-enum stall_state {
-	STALL_NONE,	/* there is room, or no frame waits */
-	STALL_WAITING,	/* a frame waits, until queue->stall_ns are over */
-	STALL_DROPPING, /* frames are read and dropped */
-};
-
-/* What can end the sleep. */
-enum wake {
-	WAKE_STOP,
-	WAKE_TAP,
-	WAKE_EVTCHN,
-	WAKE_HOLD,
-	WAKE_COUNT,
-};
-
 struct worker {
 	/* Immutable after connect */
-	int epoll_fd;
-	int stop_fd;
-	int hold_fd; /* a timer, for tell.c */
 	int call_fd;
 	int (*enter)(void);
 
 	/* Owner: control */
 	pthread_t thread;
 	bool started;
-	int irq_cpu; /* where the interrupts were sent; -1: nowhere yet */
-	struct irq_set irqs;
 
-	/* Owner: control writes, worker reads */
-	_Atomic bool irqs_stay; /* they can't be moved */
+	/* Each says whose its members are */
+	struct wake_set wake;
+	struct follow follow;
 
 	/* Owner: worker */
-	enum stall_state stall;
-	uint64_t stall_begin;	   /* of STALL_WAITING, clock_now_ns */
-	bool tap_watched;	   /* frames in the tap end the sleep */
+	struct stall stall;
 	bool masked_tx, masked_rx; /* the port has fired and is masked */
-	bool hold_timed;	   /* hold_fd will fire */
-	unsigned sleeps;	   /* so far; wraps */
 
 	/* Owner: worker writes, any thread reads */
 	_Atomic(const char *) fault;
 	_Atomic uint64_t progress; /* at each falling asleep and waking; odd: it sleeps, or ended */
 	_Atomic int stall_seen;	   /* enum stall_state, of the end of the last round */
-	_Atomic int cpu;	   /* where the thread was last seen; -1: nowhere yet */
 
-	/* Owner: control writes before it writes to stop_fd, worker reads */
+	/* Owner: control writes before wake_tell, worker reads */
 	_Atomic bool stop, kick;
 	_Atomic(struct capture_buffer *) capture; /* until the worker has let go of it */
 
@@ -137,61 +98,6 @@ static bool worker_arm(struct queue *queue)
 	return more;
 }
 
-/* How long a frame has waited, in ns, in STALL_WAITING; how long frames have, in STALL_DROPPING. */
-static uint64_t worker_waited(const struct worker *worker)
-{
-	return clock_now_ns() - worker->stall_begin;
-}
-
-static void worker_stall_end(struct worker *worker)
-{
-	const struct queue *queue = &worker->queue;
-
-	if (worker->stall != STALL_NONE && probe_stall_ended_wanted())
-		probe_stall_ended(queue->name, worker_waited(worker), ring_rx_pending(&queue->rx));
-	worker->stall = STALL_NONE;
-}
-
-/* Whether the room that a frame waits for is one that the guest may never give. */
-static bool worker_waits_for_more(const struct worker *worker)
-{
-	return worker->stall == STALL_WAITING && worker->queue.room_wanted > worker->queue.room;
-}
-
-/* Follows what the stall has come to; whether the tap is to be polled. */
-static bool worker_stall_update(struct worker *worker)
-{
-	struct queue *queue = &worker->queue;
-
-	if (worker_waits_for_more(worker) && worker_waited(worker) >= WORKER_ROOM_NS)
-		queue->room_wanted = queue->room;
-	if (to_guest_has_room(queue)) {
-		worker_stall_end(worker);
-	} else if (worker->stall == STALL_NONE && queue->tap_readable) {
-		worker->stall = STALL_WAITING;
-		worker->stall_begin = clock_now_ns();
-		probe_stall_begun(queue->name, ring_rx_pending(&queue->rx), queue->room_wanted);
-	} else if (worker->stall == STALL_WAITING && worker_waited(worker) >= queue->stall_ns) {
-		worker->stall = STALL_DROPPING;
-		stats_add(&queue->stats.to_guest.stalls, 1);
-		if (probe_stall_dropping_wanted())
-			probe_stall_dropping(queue->name, worker_waited(worker));
-	}
-	return worker->stall != STALL_WAITING;
-}
-
-/* How long the worker may sleep in STALL_WAITING, in ns. */
-static uint64_t worker_stall_left(const struct worker *worker)
-{
-	const struct queue *queue = &worker->queue;
-	uint64_t waited = worker_waited(worker);
-	uint64_t left = waited < queue->stall_ns ? queue->stall_ns - waited : 0;
-
-	if ((!queue->features.rx_notify || worker_waits_for_more(worker)) && left > WORKER_LOOK_NS)
-		left = WORKER_LOOK_NS;
-	return left;
-}
-
 /* How long the worker may sleep while frames wait for credit, in ns. */
 static uint64_t worker_credit_left(const struct worker *worker)
 {
@@ -205,8 +111,8 @@ static int worker_patience(const struct worker *worker)
 {
 	uint64_t left = UINT64_MAX;
 
-	if (worker->stall == STALL_WAITING)
-		left = worker_stall_left(worker);
+	if (worker->stall.state == STALL_WAITING)
+		left = stall_left(&worker->stall, &worker->queue);
 	if (worker->queue.starved) {
 		uint64_t credit = worker_credit_left(worker);
 
@@ -215,29 +121,14 @@ static int worker_patience(const struct worker *worker)
 	return left == UINT64_MAX ? -1 : (int)((left + CLOCK_MS_IN_NS - 1) / CLOCK_MS_IN_NS);
 }
 
-/* Says whether frames in the tap are to end the sleep. */
-static void worker_watch_tap(struct worker *worker, bool watch)
-{
-	struct epoll_event event = { .events = watch ? EPOLLIN : 0, .data.u32 = WAKE_TAP };
-
-	if (watch == worker->tap_watched)
-		return;
-	epoll_ctl(worker->epoll_fd, EPOLL_CTL_MOD, worker->queue.tap_fd, &event);
-	worker->tap_watched = watch;
-}
-
-/* Sleeps for timeout ms. The set of what has something, 1 << enum wake. */
+/* As wake_wait, and lets others see that the worker goes on. */
 static unsigned worker_sleep(struct worker *worker, int timeout)
 {
-	struct epoll_event events[WAKE_COUNT];
-	unsigned woken = 0;
-	int n;
+	unsigned woken;
 
 	stats_add(&worker->progress, 1);
-	n = epoll_wait(worker->epoll_fd, events, WAKE_COUNT, timeout);
+	woken = wake_wait(&worker->wake, timeout);
 	stats_add(&worker->progress, 1);
-	for (int i = 0; i < n; i++)
-		woken |= 1u << events[i].data.u32;
 	return woken;
 }
 
@@ -247,25 +138,6 @@ static void worker_call(struct worker *worker)
 
 	if (write(worker->call_fd, &one, sizeof(one)) < 0)
 		return; /* full: the control thread has been called already */
-}
-
-/*
- * Once in a while, looks at where the scheduler has put this thread, for the
- * interrupts to follow (worker_serve): that takes files, which this thread may
- * not open.
- */
-static void worker_follow(struct worker *worker)
-{
-	int cpu;
-
-	if (++worker->sleeps % WORKER_FOLLOW_SLEEPS ||
-	    atomic_load_explicit(&worker->irqs_stay, memory_order_relaxed))
-		return;
-	cpu = sched_getcpu();
-	if (cpu < 0 || cpu == atomic_load_explicit(&worker->cpu, memory_order_relaxed))
-		return;
-	atomic_store_explicit(&worker->cpu, cpu, memory_order_relaxed);
-	worker_call(worker);
 }
 
 static void worker_notify(struct queue *queue)
@@ -288,15 +160,10 @@ static void worker_take_capture(struct worker *worker, bool end)
 	capture_release(buffer); /* and now it may be gone */
 }
 
-/*
- * The control thread has written to stop_fd: to stop (then false), to have a
- * kick carried on, or about a capture.
- */
+/* The control thread says to stop (then false), to carry on a kick, or something of a capture. */
 static bool worker_told(struct worker *worker)
 {
-	uint64_t count;
-
-	if (read(worker->stop_fd, &count, sizeof(count)) < 0)
+	if (!wake_take_word(&worker->wake))
 		return true; /* nothing after all */
 	if (atomic_exchange(&worker->kick, false))
 		worker_notify(&worker->queue);
@@ -304,29 +171,7 @@ static bool worker_told(struct worker *worker)
 	return !atomic_load(&worker->stop);
 }
 
-/* Sees to it that what is held back is looked at in time. */
-static void worker_time_hold(struct worker *worker)
-{
-	static const struct itimerspec turn = { .it_value.tv_nsec = WORKER_HOLD_NS };
-
-	if (worker->queue.hold == 0 || worker->hold_timed)
-		return;
-	worker->hold_timed = timerfd_settime(worker->hold_fd, 0, &turn, NULL) == 0;
-	if (!worker->hold_timed)
-		from_guest_tell_rest(&worker->queue);
-}
-
-static void worker_hold_is_over(struct worker *worker)
-{
-	uint64_t count;
-
-	if (read(worker->hold_fd, &count, sizeof(count)) < 0)
-		return; /* nothing after all */
-	worker->hold_timed = false;
-	from_guest_tell_late(&worker->queue);
-}
-
-/* Sleeps as long as the worker may. The set of what has something, as worker_sleep's. */
+/* Sleeps as long as the worker may. As wake_wait. */
 static unsigned worker_doze(struct worker *worker)
 {
 	struct queue *queue = &worker->queue;
@@ -352,21 +197,23 @@ static bool worker_wait(struct worker *worker, bool busy)
 	unsigned woken;
 
 	queue->woken_ns = 0;
-	worker_watch_tap(worker, worker_stall_update(worker));
+	wake_watch_tap(&worker->wake, stall_update(&worker->stall, queue));
 	queue_show(queue);
-	atomic_store_explicit(&worker->stall_seen, worker->stall, memory_order_relaxed);
-	worker_time_hold(worker);
+	atomic_store_explicit(&worker->stall_seen, worker->stall.state, memory_order_relaxed);
+	if (queue->hold > 0 && !wake_time_hold(&worker->wake))
+		from_guest_tell_rest(queue);
 	if (!busy && !worker_arm(queue)) {
 		worker_unmask(worker);
 		woken = worker_doze(worker);
-		worker_follow(worker);
+		if (follow_look(&worker->follow))
+			worker_call(worker);
 		if (woken & 1u << WAKE_EVTCHN)
 			worker_take_event(worker);
 	} else {
 		woken = worker_sleep(worker, 0);
 	}
-	if (woken & 1u << WAKE_HOLD)
-		worker_hold_is_over(worker);
+	if (woken & 1u << WAKE_HOLD && wake_take_hold(&worker->wake))
+		from_guest_tell_late(queue);
 	queue->tap_readable |= (woken & 1u << WAKE_TAP) != 0;
 	return woken & 1u << WAKE_STOP ? worker_told(worker) : true;
 }
@@ -384,7 +231,8 @@ static bool worker_has_more(const struct worker *worker)
 
 	if (!queue->starved && (ring_tx_pending(&queue->tx) > 0 || ring_tx_has_more(&queue->tx)))
 		return true;
-	return queue->tap_readable && (to_guest_has_room(queue) || worker->stall == STALL_DROPPING);
+	return queue->tap_readable &&
+	       (to_guest_has_room(queue) || worker->stall.state == STALL_DROPPING);
 }
 
 /* One batch each way. Whether there is more to do at once. */
@@ -397,8 +245,9 @@ static bool worker_round(struct worker *worker)
 		return false;
 	/* There was room, even if it is all used again: the guest is slow and not stalled. */
 	if (to_guest_run(queue) > 0)
-		worker_stall_end(worker);
-	if (worker->stall == STALL_DROPPING && queue->tap_readable && !to_guest_has_room(queue))
+		stall_end(&worker->stall, queue);
+	if (worker->stall.state == STALL_DROPPING && queue->tap_readable &&
+	    !to_guest_has_room(queue))
 		to_guest_drop(queue);
 	return worker_has_more(worker);
 }
@@ -432,41 +281,6 @@ static void *worker_main(void *arg)
 	return NULL;
 }
 
-int worker_fail(struct worker_error *error, int code, const char *what, unsigned queue,
-		uint32_t value)
-{
-	snprintf(error->reason, sizeof(error->reason), "queue %u: %s %u: %s", queue, what, value,
-		 strerror(-code));
-	return code;
-}
-
-static int epoll_add(int epoll_fd, int fd, enum wake wake)
-{
-	struct epoll_event event = { .events = EPOLLIN, .data.u32 = wake };
-
-	return epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
-}
-
-static int wake_init(struct worker *worker)
-{
-	int code;
-
-	worker->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	worker->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	worker->hold_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	if (worker->epoll_fd < 0 || worker->stop_fd < 0 || worker->hold_fd < 0)
-		return -errno;
-	code = epoll_add(worker->epoll_fd, worker->stop_fd, WAKE_STOP);
-	if (code == 0)
-		code = epoll_add(worker->epoll_fd, worker->queue.tap_fd, WAKE_TAP);
-	if (code == 0)
-		code = epoll_add(worker->epoll_fd, evtchn_fd(worker->queue.evtchn), WAKE_EVTCHN);
-	if (code == 0)
-		code = epoll_add(worker->epoll_fd, worker->hold_fd, WAKE_HOLD);
-	worker->tap_watched = true;
-	return code;
-}
-
 int worker_create(struct worker **result, const struct worker_setup *setup,
 		  struct worker_error *error)
 {
@@ -479,13 +293,13 @@ int worker_create(struct worker **result, const struct worker_setup *setup,
 	memset(worker, 0, sizeof(*worker));
 	worker->call_fd = setup->call_fd;
 	worker->enter = setup->enter;
-	worker->epoll_fd = worker->stop_fd = worker->hold_fd = worker->irq_cpu = -1;
-	atomic_init(&worker->cpu, -1);
+	wake_init(&worker->wake);
+	follow_init(&worker->follow);
 	if (setup->counted)
 		memcpy(&worker->queue.stats, setup->counted, sizeof(worker->queue.stats));
 	code = queue_open(&worker->queue, setup, error);
 	if (code == 0) {
-		code = wake_init(worker);
+		code = wake_open(&worker->wake, setup->tap_fd, evtchn_fd(worker->queue.evtchn));
 		if (code < 0)
 			worker_fail(error, code, "can't wait for events of domain", setup->index,
 				    setup->domid);
@@ -509,18 +323,10 @@ int worker_start(struct worker *worker)
 	return 0;
 }
 
-static void worker_tell(struct worker *worker)
-{
-	uint64_t one = 1;
-
-	while (write(worker->stop_fd, &one, sizeof(one)) < 0 && errno == EINTR)
-		;
-}
-
 void worker_kick(struct worker *worker)
 {
 	atomic_store(&worker->kick, true);
-	worker_tell(worker);
+	wake_tell(&worker->wake);
 }
 
 void worker_stop(struct worker *worker)
@@ -528,7 +334,7 @@ void worker_stop(struct worker *worker)
 	if (!worker->started)
 		return;
 	atomic_store(&worker->stop, true);
-	worker_tell(worker);
+	wake_tell(&worker->wake);
 	pthread_join(worker->thread, NULL);
 	worker->started = false;
 	worker_take_capture(worker, true);
@@ -537,7 +343,7 @@ void worker_stop(struct worker *worker)
 void worker_capture(struct worker *worker, struct capture_buffer *buffer)
 {
 	atomic_store(&worker->capture, buffer);
-	worker_tell(worker);
+	wake_tell(&worker->wake);
 }
 
 void worker_capture_end(struct worker *worker)
@@ -547,7 +353,7 @@ void worker_capture_end(struct worker *worker)
 	if (!buffer)
 		return;
 	capture_end_soon(buffer);
-	worker_tell(worker);
+	wake_tell(&worker->wake);
 }
 
 bool worker_is_captured(const struct worker *worker)
@@ -559,30 +365,14 @@ void worker_destroy(struct worker *worker)
 {
 	if (!worker)
 		return;
-	if (worker->epoll_fd >= 0)
-		close(worker->epoll_fd);
+	wake_close(&worker->wake);
 	queue_close(&worker->queue);
-	if (worker->stop_fd >= 0)
-		close(worker->stop_fd);
-	if (worker->hold_fd >= 0)
-		close(worker->hold_fd);
 	free(worker);
 }
 
 void worker_serve(struct worker *worker)
 {
-	int cpu = atomic_load_explicit(&worker->cpu, memory_order_relaxed);
-	int error = 0;
-
-	if (cpu == worker->irq_cpu)
-		return;
-	if (worker->irqs.count == 0)
-		error = irq_find(&worker->irqs, IRQ_ROOT, worker->queue.name);
-	if (error == 0)
-		error = irq_move(&worker->irqs, IRQ_ROOT, cpu);
-	if (error < 0)
-		atomic_store_explicit(&worker->irqs_stay, true, memory_order_relaxed);
-	worker->irq_cpu = cpu;
+	follow_move(&worker->follow, worker->queue.name);
 }
 
 const char *worker_fault(const struct worker *worker)
