@@ -287,24 +287,30 @@ static __attribute__((noinline, cold)) void burst_capture(struct queue *queue, i
 	}
 }
 
-static void burst_respond(struct queue *queue, int n)
+static void burst_copy(struct queue *queue, int n)
 {
 	struct stats_to_guest *stats = &queue->stats.to_guest;
-	uint32_t before = queue->rx.rsp_prod;
-	unsigned copies;
+	unsigned copies = grants_copy_run(queue->grants);
 
-	probe_to_guest_gathered(queue->name, n, queue->rx.cons - before,
-				ring_rx_pending(&queue->rx));
-	copies = grants_copy_run(queue->grants);
 	stats_add(&stats->copy_calls, 1);
 	stats_add(&stats->copy_segments, copies);
 	probe_to_guest_copied(queue->name, n, copies);
-	if (queue_is_captured(queue, CAPTURE_TO_GUEST))
-		burst_capture(queue, n);
+}
+
+static void burst_respond(struct queue *queue, int n)
+{
+	uint32_t before = queue->rx.rsp_prod;
+
 	for (int i = 0; i < n; i++)
 		frame_respond(queue, &queue->frames.in[i]);
 	ring_rx_publish(&queue->rx);
 	probe_to_guest_responded(queue->name, n, queue->rx.rsp_prod - before);
+}
+
+static void burst_tell(struct queue *queue)
+{
+	struct stats_to_guest *stats = &queue->stats.to_guest;
+
 	if (ring_rx_asks(&queue->rx)) {
 		evtchn_notify(queue->evtchn, queue->port_rx);
 		stats_add(&stats->notify_sent, 1);
@@ -313,6 +319,18 @@ static void burst_respond(struct queue *queue, int n)
 		stats_add(&stats->notify_suppressed, 1);
 	}
 	ring_rx_told(&queue->rx);
+}
+
+/* Hands on the n frames that were gathered. */
+static void burst_deliver(struct queue *queue, int n)
+{
+	probe_to_guest_gathered(queue->name, n, queue->rx.cons - queue->rx.rsp_prod,
+				ring_rx_pending(&queue->rx));
+	burst_copy(queue, n);
+	if (queue_is_captured(queue, CAPTURE_TO_GUEST))
+		burst_capture(queue, n);
+	burst_respond(queue, n);
+	burst_tell(queue);
 }
 
 int to_guest_run(struct queue *queue)
@@ -332,7 +350,7 @@ int to_guest_run(struct queue *queue)
 		capture_clock(queue->capture);
 	reads = burst_gather(queue, &burst);
 	if (burst.n > 0) {
-		burst_respond(queue, burst.n);
+		burst_deliver(queue, burst.n);
 		stats_sample_count(stats->batch_frames, burst.n);
 		queue_time_wake(queue, stats->wake_to_notify);
 	}
