@@ -16,5 +16,7 @@ expect_eq "queues" "$(vif_queues h)" 2
 expect_eq "the guest's driver" "$(guest_run h 'basename $(readlink /sys/class/net/eth0/device/driver)')" vif
 ping_clean "$(guest_ip h)" 1472
 guest_ping_clean h 10.77.0.1 60000
-figure "hvm: TCP $(iperf "$(guest_ip h)" -t 2) Mbit/s to the guest, $(iperf "$(guest_ip h)" -t 2 -R) from it"
+to=$(iperf "$(guest_ip h)" -t 2)
+from=$(iperf "$(guest_ip h)" -t 2 -R)
+figure "hvm: TCP $to Mbit/s to the guest, $from from it"
 guest_destroy h

@@ -44,16 +44,28 @@ done
 told > "$STATE/told"
 seat > "$STATE/seat"
 
-LENGTH=${LENGTH:-240}
-declare -A rx tx to ping
+# What dom0's CPUs have to spare, so that what is seen is the restart and not their load.
+STREAM=10M
+LENGTH=${LENGTH:-330}
+for g in a b; do guest_run $g "echo 4194304 > /proc/sys/net/core/rmem_max"; done
+echo 4194304 > /proc/sys/net/core/rmem_max # late datagrams come all at once
+# 100 numbered datagrams a second; whoever receives them counts what is missing, by the second.
+numbered="-u -b 80K -l 100 -w 2M"
+declare -A rx tx stream
 n=0
 for g in a b; do
 	iperf3 -s -D -p $((5300 + n)) -I "$STATE/iperf.$g.pid"
-	timeout $((LENGTH + 60)) iperf3 -c "$(guest_ip $g)" -t "$LENGTH" > "$OUT/to.$g" 2>&1 &
-	to[$g]=$!
-	guest_start $g from "iperf3 -c 10.77.0.1 -p $((5300 + n)) -t $LENGTH"
+	iperf3 -s -D -p $((5310 + n)) -I "$STATE/udp.$g.pid" --timestamps='%s ' --forceflush --logfile "$OUT/udp-from.$g"
+	guest_run $g "iperf3 -s -D -p 5310 --timestamps='%s ' --forceflush --logfile /tmp/udp-to"
+	timeout $((LENGTH + 60)) iperf3 -c "$(guest_ip $g)" -b $STREAM -t "$LENGTH" > "$OUT/to.$g" 2>&1 &
+	stream[$g to]=$!
+	# shellcheck disable=SC2086 # options
+	timeout $((LENGTH + 60)) iperf3 -c "$(guest_ip $g)" -p 5310 $numbered -t "$LENGTH" > "$OUT/udp-sent.$g" 2>&1 &
+	stream[$g udp]=$!
 	ping -D -i 0.05 -w "$LENGTH" "$(guest_ip $g)" > "$OUT/ping.$g" 2>&1 &
-	ping[$g]=$!
+	stream[$g ping]=$!
+	guest_start $g from "iperf3 -c 10.77.0.1 -p $((5300 + n)) -b $STREAM -t $LENGTH"
+	guest_start $g udp "iperf3 -c 10.77.0.1 -p $((5310 + n)) $numbered -t $LENGTH"
 	n=$((n + 1))
 done
 for g in a b; do
@@ -61,12 +73,26 @@ for g in a b; do
 	wait_for 20 "traffic of $g" moves $g
 done
 
-for how in restart SIGKILL watchdog upgrade; do
+# silence GUEST BEGIN END: the longest time between two answers to pings, in ms.
+silence() {
+	awk -v from="$2" -v to="$3" -F'[][]' '/icmp_seq/ && !/DUP/ && $2 >= from - 1 && $2 <= to + 5 {
+		if (last && $2 - last > most) most = $2 - last
+		last = $2 } END { print int(most * 1000) }' "$OUT/ping.$1"
+}
+# missing FILE BEGIN END: datagrams that its receiver missed meanwhile.
+missing() {
+	awk -v from="$2" -v to="$3" '$1 >= from - 1 && $1 <= to + 8 && !/receiver/ {
+		for (i = 1; i <= NF; i++) if ($i ~ /^-?[0-9]+\/[0-9]+$/) { split($i, n, "/"); lost += n[1] } }
+		END { print lost + 0 }' "$1"
+}
+
+: > "$STATE/events"
+for how in restart restart restart restart restart SIGKILL SIGKILL SIGKILL SIGKILL SIGKILL watchdog upgrade; do
 	# A restart by hand begins to count anew: those after it are systemd's own.
-	[ $how != upgrade ] || expect_eq "restarts by systemd (SIGKILL, watchdog)" "$(property NRestarts)" 2
+	[ $how != upgrade ] || expect_eq "restarts by systemd (SIGKILL, watchdog)" "$(property NRestarts)" 6
 	pid=$(property MainPID) begin=$(date +%s%N)
 	for g in a b; do
-		kill -0 "${to[$g]}" 2> /dev/null || fail "the streams ended before: $how"
+		kill -0 "${stream[$g to]}" 2> /dev/null || fail "the streams ended before: $how"
 		rx[$g]=$(carried $g rx_bytes) tx[$g]=$(carried $g tx_bytes)
 	done
 	packets=$(counted a)
@@ -77,24 +103,45 @@ for how in restart SIGKILL watchdog upgrade; do
 	upgrade) dpkg -i /mnt/deb/newer/xenvifd_*.deb > "$OUT/dpkg-upgrade.log" 2>&1 || fail "upgrade: $(tail -1 "$OUT/dpkg-upgrade.log")" ;;
 	esac
 	wait_for 60 "the daemon to be back after: $how" restarted "$pid"
-	back=$((($(date +%s%N) - begin) / 1000000))
+	end=$(date +%s%N)
 	for g in a b; do
 		wait_for 60 "$g's streams to go on after: $how" moves $g
 	done
 	expect_eq "the taps after: $how" "$(seat | paste -sd' ')" "$(paste -sd' ' < "$STATE/seat")"
 	[ "$(counted a)" -ge $((packets / 2)) ] || fail "$how: the counters began anew: $(counted a) after $packets"
-	figure "$how: ready again after $back ms"
+	step "$how: ready again after $(((end - begin) / 1000000)) ms"
+	echo "$how $begin $end" >> "$STATE/events"
+	sleep 3
 done
 expect_match "the version after the upgrade" "$(xenvifd --version)" 'xenvifd [0-9.]+'
 
 for g in a b; do
-	wait "${to[$g]}" || fail "the stream to $g: $(tail -1 "$OUT/to.$g")"
+	wait "${stream[$g to]}" || fail "the stream to $g: $(tail -1 "$OUT/to.$g")"
+	wait "${stream[$g udp]}" || fail "the datagrams to $g: $(tail -1 "$OUT/udp-sent.$g")"
 	guest_finish $g from $((LENGTH + 60)) > "$OUT/from.$g" || fail "the stream from $g: $(tail -1 "$OUT/from.$g")"
-	wait "${ping[$g]}" || true
-	figure "$g: $(awk '/receiver/ { print $7, $8 }' "$OUT/to.$g") to it, $(awk '/receiver/ { print $7, $8 }' "$OUT/from.$g") from it; pings: $(grep -o '[0-9.]*% packet loss' "$OUT/ping.$g")"
+	guest_finish $g udp 60 > "$OUT/udp-sent-from.$g" || fail "the datagrams from $g: $(tail -1 "$OUT/udp-sent-from.$g")"
+	guest_run $g "cat /tmp/udp-to" > "$OUT/udp-to.$g"
+	wait "${stream[$g ping]}" || true
+	figure "$g: $(awk '/receiver/ { print $7, $8 }' "$OUT/to.$g") to it, $(awk '/receiver/ { print $7, $8 }' "$OUT/from.$g") from it;" \
+		"datagrams missing $(awk '/receiver/ { print $(NF - 2) }' "$OUT/udp-sent.$g") and $(awk '/receiver/ { print $(NF - 2) }' "$OUT/udp-sent-from.$g");" \
+		"pings: $(grep -o '[0-9.]*% packet loss' "$OUT/ping.$g")"
 	# An emulated machine is now and then late; that is not our doing.
 	expect_eq "new lines in $g's kernel log" "$(guest_run $g dmesg | diff "$STATE/dmesg.$g" - | sed -n 's/^> //p' | grep -v 'hrtimer: interrupt took' | paste -sd'|')" ''
-	kill "$(cat "$STATE/iperf.$g.pid")"
+	kill "$(cat "$STATE/iperf.$g.pid")" "$(cat "$STATE/udp.$g.pid")"
+done
+while read -r how begin end; do
+	begin=${begin::-9} end=${end::-9}
+	for g in a b; do
+		echo "$how $(silence $g "$begin" "$end") $(missing "$OUT/udp-to.$g" "$begin" "$end") $(missing "$OUT/udp-from.$g" "$begin" "$end")"
+	done
+done < "$STATE/events" > "$OUT/gaps"
+for how in restart SIGKILL watchdog upgrade; do
+	gaps=$(awk -v how=$how '$1 == how { print $2 }' "$OUT/gaps" | sort -n | paste -sd' ')
+	read -r to from <<< "$(awk -v how=$how '$1 == how { a += $3; b += $4 } END { print a, b }' "$OUT/gaps")"
+	figure "$how: silence in ms: $gaps; datagrams missing: $to to the guests, $from from them"
+	case $how in
+	restart | upgrade) expect_eq "datagrams missing over: $how" "$to $from" "0 0" ;;
+	esac
 done
 told | diff "$STATE/told" - > "$OUT/store.diff" || fail "the store changed: $(grep '^[<>]' "$OUT/store.diff" | paste -sd' ')"
 guest_destroy a
