@@ -94,7 +94,8 @@ struct queue {
 	uint8_t *segments;     /* QUEUE_SEGMENTS_SIZE bytes, page aligned */
 
 	/* Owner: worker */
-	bool tap_readable; /* the tap had a frame when last asked */
+	bool tap_readable; /* the tap had a frame when last asked, or may have */
+	unsigned lone;	   /* bursts in a row, the last included, that found one frame; wraps */
 	bool tap_gone;	   /* the tap was removed under us */
 	bool starved;	   /* frames from the guest wait for credit */
 	uint64_t woken_ns; /* when this round's sleep ended, clock_now_ns; 0: no time is taken */

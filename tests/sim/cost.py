@@ -76,18 +76,29 @@ def still(seen):
     return not any(seen["wake-ups"]) and not any(seen.get(k) for k in ("ticks", "switches", "calls"))
 
 
+class Trace:
+    """strace of a process, its threads included; options say of which calls."""
+
+    def __init__(self, host, pid, *options):
+        self.path = os.path.join(host.directory, "strace.out")
+        self.tracer = subprocess.Popen(["strace", "-f", "-qq", "-o", self.path, *options, "-p", str(pid)])
+        time.sleep(0.5)
+        self.begin = os.path.getsize(self.path)
+
+    def lines(self):
+        """Ends it. What came since it has settled."""
+        self.tracer.terminate()
+        self.tracer.wait(10)
+        with open(self.path) as trace:
+            trace.seek(self.begin)
+            return [line for line in trace if "<detached" not in line]
+
+
 def calls_of(host, pid, seconds=2):
     """What strace sees of a process once it has settled."""
-    path = os.path.join(host.directory, "strace.out")
-    tracer = subprocess.Popen(["strace", "-f", "-qq", "-o", path, "-p", str(pid)])
-    time.sleep(0.5)
-    begin = os.path.getsize(path)
+    trace = Trace(host, pid)
     time.sleep(seconds)
-    tracer.terminate()
-    tracer.wait(10)
-    with open(path) as trace:
-        trace.seek(begin)
-        return "".join(line for line in trace if "<detached" not in line)
+    return "".join(trace.lines())
 
 
 def sums(vif, way):
@@ -147,6 +158,12 @@ def lone_frames(host):
     check(frames >= 60 and told > frames / 4, f"{frames} lone frames, told of {told}")
     check(woken <= 3 * frames, f"{woken} wake-ups for {frames} frames each way")
     print(f"{frames} frames far apart: told of {told}, woken {woken} times")
+    # the tap is not asked again after each
+    trace = Trace(host, host.daemon.pid, "-e", "trace=read")
+    frames, _, _ = pings_told_of(host, vif, "-f", "-c", "400")
+    vain = sum("EAGAIN" in line for line in trace.lines())
+    check(vain < frames / 3, f"{frames} lone frames, {vain} reads in vain")
+    print(f"{frames} lone frames, {vain} reads in vain")
 
 
 def quiet(vif):
