@@ -6,7 +6,7 @@
  * acknowledgement, and the guest's next frame follows as soon as an answer has
  * come. Being told of each only costs the guest an interrupt to free one
  * buffer. So these events are moderated, as network cards do it: one tells of
- * eight such frames, or of fewer when three milliseconds are over, and none is
+ * sixteen such frames, or of fewer when eight milliseconds are over, and none is
  * sent when the guest has looked by itself. A frame in a batch with others, or
  * of several slots, is told of at once: somebody may be waiting for the room.
  *
@@ -27,7 +27,7 @@
 /* A frame of more slots than these is not small: headers, and some data. */
 #define TELL_HOLD_SLOTS 2
 /* The most frames that are held back together. */
-#define TELL_HOLD_FRAMES 8
+#define TELL_HOLD_FRAMES 16
 /* So few, when the time is over, and the wait was in vain. */
 #define TELL_HOLD_FEW 3
 /* The most frames that are told of at once after a wait in vain. */

@@ -12,7 +12,7 @@
 #include "base/clock.h"
 
 /* One turn of the timer for what is held back, which waits for two of them at most. */
-#define WAKE_HOLD_NS (3 * CLOCK_MS_IN_NS / 2)
+#define WAKE_HOLD_NS (4 * CLOCK_MS_IN_NS)
 
 void wake_init(struct wake_set *set)
 {

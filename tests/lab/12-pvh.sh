@@ -5,4 +5,5 @@
 # so none of the 16 asks for more than 100 kbit/s.
 # lab: timeout 900
 # lab: hvm
+# lab: by name
 GUESTS="pvh 2 1 -b 100K" . /mnt/tests/10-matrix.sh

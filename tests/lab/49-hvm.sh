@@ -3,6 +3,7 @@
 # A guest with firmware and emulated devices (HVM): its vif has an emulated twin,
 # an e1000 behind a tap of QEMU's; the guest's driver unplugs that and uses ours.
 # lab: hvm
+# lab: by name
 # lab: timeout 400
 . /mnt/tests/lib.sh
 

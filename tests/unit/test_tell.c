@@ -150,21 +150,21 @@ static void what_is_left_is_told_at_the_end(void **state)
 	assert_int_equal(notified, 0);
 }
 
-static void one_event_tells_of_eight(void **state)
+static void one_event_tells_of_sixteen(void **state)
 {
 	for (unsigned round = 1; round <= 100; round++) {
-		for (unsigned i = 0; i < 7; i++)
+		for (unsigned i = 0; i < 15; i++)
 			answered(1, 1 + i % 2);
 		from_guest_tell_late(queue);
 		assert_int_equal(notified, 0);
 		answered(1, 1);
 		expect_told();
-		assert_int_equal(left_out(), 7 * round);
+		assert_int_equal(left_out(), 15 * round);
 	}
 }
 
 /* More than a few came meanwhile: nobody was waiting, so the next wait too. */
-static void the_time_may_be_over_before_eight(void **state)
+static void the_time_may_be_over_before_sixteen(void **state)
 {
 	for (unsigned round = 0; round < 100; round++) {
 		for (unsigned i = 0; i < 4; i++)
@@ -235,8 +235,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(nobody_waits_for_long, setup, teardown),
 		cmocka_unit_test_setup_teardown(each_wait_is_of_a_whole_turn, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_is_left_is_told_at_the_end, setup, teardown),
-		cmocka_unit_test_setup_teardown(one_event_tells_of_eight, setup, teardown),
-		cmocka_unit_test_setup_teardown(the_time_may_be_over_before_eight, setup, teardown),
+		cmocka_unit_test_setup_teardown(one_event_tells_of_sixteen, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_time_may_be_over_before_sixteen, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(what_is_held_back_is_not_forgotten, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(waits_in_vain_become_rare, setup, teardown),
