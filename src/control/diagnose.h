@@ -14,6 +14,8 @@
 
 struct diagnosis {
 	char script[128];	 /* the hotplug script; "" when the toolstack names none */
+	const char *script_flaw; /* why it can't be run, after its name; NULL: as far as is seen, it
+				    can */
 	char bridge[64];	 /* the bridge that the toolstack names; "" without one */
 	char hotplug_error[128]; /* what the script complained of; "" */
 	unsigned peer_seconds;	 /* since when the frontend's state is what it is */

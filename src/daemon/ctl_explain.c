@@ -21,6 +21,8 @@
 struct explanation {
 	const struct vif *vif;
 	struct diagnosis now;
+	char attach_again[128]; /* advice that many causes have in common */
+	char bind_anew[160];
 	json_t *parties;
 	json_t *causes;
 };
@@ -69,8 +71,9 @@ static void ask_parties(struct explanation *why)
 	say(party(why, "toolstack"), "says",
 	    vif->facts.online ? "wants the vif (online is 1)"
 			      : "removes the vif (online is not 1)");
-	say(party(why, "hotplug script"), "says", "%s: hotplug-status is \"%s\"%s%s",
-	    now->script[0] ? now->script : "none is named", vif->hotplug_status,
+	say(party(why, "hotplug script"), "says", "%s%s%s: hotplug-status is \"%s\"%s%s",
+	    now->script[0] ? now->script : "none is named", now->script_flaw ? " " : "",
+	    now->script_flaw ? now->script_flaw : "", vif->hotplug_status,
 	    now->hotplug_error[0] ? ", " : "", now->hotplug_error);
 	say(party(why, "backend"), "says", "%s", xenbus_state_name(vif->facts.own_state));
 	say(party(why, "frontend"), "says", "%s, for %u s",
@@ -128,8 +131,7 @@ static void find_setup(struct explanation *why)
 		found = cause(why, "no-frontend-node");
 		say(found, "text", "its frontend node does not name a directory of domain %u",
 		    vif->domid);
-		say(found, "do", "look at xenstore-ls %s; detach the vif and attach it again",
-		    vif->path);
+		say(found, "do", "look at xenstore-ls %s; %s", vif->path, why->attach_again);
 	} else if (!facts->online) {
 		found = cause(why, "going");
 		say(found, "text", "the toolstack is removing it");
@@ -140,8 +142,7 @@ static void find_setup(struct explanation *why)
 		found = cause(why, "not-set-up");
 		say(found, "text", "the toolstack has not set it up: the backend's state is %s",
 		    xenbus_state_name(facts->own_state));
-		say(found, "do", "look at xenstore-ls %s; detach the vif and attach it again",
-		    vif->path);
+		say(found, "do", "look at xenstore-ls %s; %s", vif->path, why->attach_again);
 	}
 }
 
@@ -149,30 +150,30 @@ static void find_setup(struct explanation *why)
 static const struct {
 	const char *name;
 	const char *advice;
+	bool bind_anew; /* and then that */
 } troubles[] = {
-	[VIF_TROUBLE_NONE] = { "refused", "look at the daemon's log" },
+	[VIF_TROUBLE_NONE] = { "refused", "look at the daemon's log", false },
 	[VIF_TROUBLE_TAP] = { "tap-impossible",
 			      "look for another interface of this name (ip link), and whether "
-			      "/dev/net/tun is there; it is tried again" },
-	[VIF_TROUBLE_KEYS] = { "bad-key", "the guest's driver wrote that; mend or update it, then "
-					  "bind it anew "
-					  "in the guest, or reboot the guest" },
+			      "/dev/net/tun is there; it is tried again",
+			      false },
+	[VIF_TROUBLE_KEYS] = { "bad-key", "the guest's driver wrote that: mend or update it",
+			       true },
 	[VIF_TROUBLE_ATTACH] = { "not-attached",
 				 "the guest named what isn't there, or another backend uses it, or "
-				 "this host ran out of memory, descriptors or grants: see the log; "
-				 "then bind the driver anew in the guest, or reboot the guest" },
+				 "this host ran out of memory, descriptors or grants: see the log",
+				 true },
 	[VIF_TROUBLE_ROGUE] = { "rogue",
-				"the guest broke the protocol: its driver is faulty, or hostile; "
-				"it "
-				"is served again when it binds its driver anew, or reboots" },
+				"the guest broke the protocol: its driver is faulty, or hostile. "
+				"Once that is mended",
+				true },
 	[VIF_TROUBLE_TAP_GONE] = { "tap-removed",
 				   "somebody removed the tap; detach the vif and attach it again, "
-				   "so that the hotplug script runs on the new one" },
-	[VIF_TROUBLE_DRAINED] = { "drained", "bind the driver anew in the guest, or reboot the "
-					     "guest, or detach the vif and attach it again" },
-	[VIF_TROUBLE_INHERITED] = { "reported-before",
-				    "an earlier xenvifd said so: see its log; bind the driver anew "
-				    "in the guest, or reboot the guest" },
+				   "so that the hotplug script runs on the new one",
+				   false },
+	[VIF_TROUBLE_DRAINED] = { "drained", "see who did that, and why", true },
+	[VIF_TROUBLE_INHERITED] = { "reported-before", "an earlier xenvifd said so: see its log",
+				    true },
 };
 
 static void find_trouble(struct explanation *why)
@@ -180,11 +181,36 @@ static void find_trouble(struct explanation *why)
 	const struct vif *vif = why->vif;
 	json_t *found;
 
-	if (!vif->reason[0])
-		return;
+	if (!vif->reason[0] || (vif->rival && why->now.netback_loaded))
+		return; /* of the rival, more was said */
 	found = cause(why, troubles[vif->trouble].name);
 	say(found, "text", "%s", vif->reason);
-	say(found, "do", "%s", troubles[vif->trouble].advice);
+	if (troubles[vif->trouble].bind_anew)
+		say(found, "do", "%s; then, %s", troubles[vif->trouble].advice, why->bind_anew);
+	else
+		say(found, "do", "%s", troubles[vif->trouble].advice);
+}
+
+/* hotplug-status is empty: the script was not run, or did not come to its end. */
+static void find_script_silent(struct explanation *why, const char *script)
+{
+	const char *flaw = why->now.script_flaw;
+	json_t *found = cause(why, flaw ? "hotplug-missing" : "hotplug-not-run");
+
+	if (flaw) {
+		say(found, "text", "the hotplug script %s %s", script, flaw);
+		say(found, "do",
+		    "install it, as an executable file, or correct script= in the guest's "
+		    "configuration (ls -l /etc/xen/scripts shows what there is); then %s",
+		    why->attach_again);
+		return;
+	}
+	say(found, "text", "the hotplug script %s has not run, or not to its end", script);
+	say(found, "do",
+	    "see what the toolstack says (xl -vvv, /var/log/xen/); by hand: env vif=%s "
+	    "XENBUS_PATH=%s XENBUS_TYPE=vif type_if=vif script=%s %s online",
+	    why->now.tap_name[0] ? why->now.tap_name : why->vif->name, why->vif->path, script,
+	    script);
 }
 
 static void find_script(struct explanation *why)
@@ -200,17 +226,10 @@ static void find_script(struct explanation *why)
 		found = cause(why, "hotplug-failed");
 		say(found, "text", "the hotplug script %s failed: %s", script,
 		    why->now.hotplug_error[0] ? why->now.hotplug_error : "it does not say why");
-		say(found, "do",
-		    "see /var/log/xen/xen-hotplug.log; mend it, then detach the vif "
-		    "and attach it again");
+		say(found, "do", "mend that (see /var/log/xen/xen-hotplug.log, too); then %s",
+		    why->attach_again);
 	} else if (!vif->hotplug_status[0]) {
-		found = cause(why, "hotplug-not-run");
-		say(found, "text", "the hotplug script %s has not run, or not to its end", script);
-		say(found, "do",
-		    "see what the toolstack says (xl -vvv, /var/log/xen/); by hand: env vif=%s "
-		    "XENBUS_PATH=%s XENBUS_TYPE=vif type_if=vif script=%s %s online",
-		    why->now.tap_name[0] ? why->now.tap_name : vif->name, vif->path, script,
-		    script);
+		find_script_silent(why, script);
 	} else {
 		found = cause(why, "hotplug-odd");
 		say(found, "text", "hotplug-status is \"%s\", and not \"connected\"",
@@ -230,14 +249,16 @@ static void frontend_starts(struct explanation *why)
 		say(found, "text", "the guest's netfront has not started, for %u s%s", seconds,
 		    seconds < EXPLAIN_LONG_SECONDS ? "; it may be booting" : "");
 		say(found, "do",
-		    "look at the guest (xl console): does it boot, and has it the "
-		    "driver (modprobe xen-netfront)?");
+		    "look at the guest (xl console %u): does it boot, and has it the "
+		    "driver (modprobe xen-netfront)?",
+		    why->vif->domid);
 		return;
 	}
 	found = cause(why, "frontend-starts");
 	say(found, "text", "the guest's netfront is on its way: %s, for %u s",
 	    xenbus_state_name(why->vif->facts.peer_state), seconds);
-	say(found, "do", "wait a moment; then look at the guest's kernel log (xl console)");
+	say(found, "do", "wait a moment; then look at the guest's kernel log (xl console %u)",
+	    why->vif->domid);
 }
 
 static void frontend_leaves(struct explanation *why)
@@ -249,14 +270,15 @@ static void frontend_leaves(struct explanation *why)
 		found = cause(why, "frontend-absent");
 		say(found, "text", "the guest's half of the vif is not there (%s/state)",
 		    why->vif->frontend);
-		say(found, "do",
-		    "does the guest live (xl list)? Detach the vif and attach it again");
+		say(found, "do", "does the guest live (xl list %u)? Then %s", why->vif->domid,
+		    why->attach_again);
 		return;
 	}
 	found = cause(why, "frontend-closed");
 	say(found, "text", "the guest has closed its interface: %s, for %u s",
 	    xenbus_state_name(state), why->now.peer_seconds);
-	say(found, "do", "load or bind its driver anew in the guest, or reboot the guest");
+	say(found, "do", "load its driver in the guest (modprobe xen-netfront); if it is: %s",
+	    why->bind_anew);
 }
 
 static void find_frontend(struct explanation *why)
@@ -281,8 +303,8 @@ static void find_frontend(struct explanation *why)
 		found = cause(why, "frontend-does-not-close");
 		say(found, "text", "the guest was asked to close, and is still Connected");
 		say(found, "do",
-		    "bind its driver anew in the guest, or detach the vif: the "
-		    "toolstack removes it by force if it must");
+		    "%s; or detach the vif: the toolstack removes it by force if it must",
+		    why->bind_anew);
 		break;
 	case XENBUS_RECONFIGURING:
 	case XENBUS_RECONFIGURED:
@@ -300,6 +322,25 @@ static bool wants_bridge(const struct diagnosis *now)
 	       !strstr(now->script, "vif-nat");
 }
 
+static void find_bridge_missing(struct explanation *why)
+{
+	const char *bridge = why->now.bridge;
+	json_t *found = cause(why, "bridge-missing");
+
+	say(found, "text", "this host has no bridge %s, which the toolstack names", bridge);
+	if (why->vif->facts.hotplug_done)
+		say(found, "do",
+		    "ip link add name %s type bridge; ip link set dev %s up; ip link set dev %s "
+		    "master %s",
+		    bridge, bridge, why->now.tap_name[0] ? why->now.tap_name : why->vif->name,
+		    bridge);
+	else
+		say(found, "do",
+		    "make it (ip link add name %s type bridge; ip link set dev %s up), or correct "
+		    "bridge= in the guest's configuration; then %s",
+		    bridge, bridge, why->attach_again);
+}
+
 static void find_bridge(struct explanation *why)
 {
 	const struct diagnosis *now = &why->now;
@@ -307,15 +348,8 @@ static void find_bridge(struct explanation *why)
 
 	if (!wants_bridge(now))
 		return;
-	if (!now->bridge_exists) {
-		found = cause(why, "bridge-missing");
-		say(found, "text", "this host has no bridge %s, which the toolstack names",
-		    now->bridge);
-		say(found, "do",
-		    "ip link add name %s type bridge; ip link set dev %s up; ip link set dev %s "
-		    "master %s",
-		    now->bridge, now->bridge, now->tap_name[0] ? now->tap_name : why->vif->name,
-		    now->bridge);
+	if (!now->bridge_exists && !now->tap.master) {
+		find_bridge_missing(why);
 	} else if (why->vif->facts.hotplug_done && now->tap_name[0] && !now->tap.master) {
 		found = cause(why, "not-in-bridge");
 		say(found, "text", "the tap %s is in no bridge, and ought to be in %s",
@@ -365,9 +399,10 @@ static void find_queue(struct explanation *why, unsigned index)
 	say(found, "text", "queue %u: %s (%llu were dropped so)", index, text,
 	    (unsigned long long)stats_read(&stats->to_guest.drop_stalled));
 	say(found, "do",
-	    "is the guest paused, crashed or overloaded (xl list, xl console)? "
-	    "\"vifctl kick %s\" helps if it has missed an event",
-	    why->vif->name);
+	    "look at its state in \"xl list %u\": p is paused (xl unpause %u), c is crashed; "
+	    "else see whether it is overloaded (xl console %u); \"vifctl kick %s\" helps if it "
+	    "has missed an event",
+	    why->vif->domid, why->vif->domid, why->vif->domid, why->vif->name);
 }
 
 static void find_causes(struct explanation *why)
@@ -391,6 +426,19 @@ static void find_causes(struct explanation *why)
 	}
 }
 
+static void word_advice(struct explanation *why)
+{
+	const struct vif *vif = why->vif;
+
+	snprintf(why->attach_again, sizeof(why->attach_again),
+		 "detach the vif (xl network-detach %u %u) and attach it again (xl network-attach)",
+		 vif->domid, vif->devid);
+	snprintf(why->bind_anew, sizeof(why->bind_anew),
+		 "in the guest, bind its driver anew (for i in unbind bind; do echo vif-%u > "
+		 "/sys/bus/xen/drivers/vif/$i; done) or reboot it",
+		 vif->devid);
+}
+
 json_t *ctl_explain(struct control *control, const json_t *request)
 {
 	json_t *error = NULL;
@@ -401,6 +449,7 @@ json_t *ctl_explain(struct control *control, const json_t *request)
 	why.parties = json_array();
 	why.causes = json_array();
 	diagnose(why.vif, &why.now);
+	word_advice(&why);
 	ask_parties(&why);
 	find_causes(&why);
 	return json_pack("{si ss sb so so}", "schema", CTL_SCHEMA, "name", why.vif->name,

@@ -3,6 +3,7 @@
 #include "vifctl/render.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "vifctl/text.h"
 
@@ -47,6 +48,12 @@ void render_rings(const json_t *answer)
 	}
 }
 
+/* What the kernel's backend has may well be connected. */
+static bool is_rivals(const json_t *causes)
+{
+	return strcmp(text_of(json_array_get(causes, 0), "cause"), "netback-bound") == 0;
+}
+
 void render_explain(const json_t *answer)
 {
 	json_t *causes = json_object_get(answer, "causes"), *cause, *party;
@@ -55,7 +62,10 @@ void render_explain(const json_t *answer)
 
 	printf("%s%s%s: %s%s%s", text_colour(TEXT_BOLD), text_of(answer, "name"),
 	       text_colour(TEXT_PLAIN), text_colour(connected ? TEXT_GOOD : TEXT_BAD),
-	       connected ? "connected" : "not connected", text_colour(TEXT_PLAIN));
+	       connected	   ? "connected"
+	       : is_rivals(causes) ? "not served by xenvifd"
+				   : "not connected",
+	       text_colour(TEXT_PLAIN));
 	printf("%s\n", json_array_size(causes) == 0 ? ", and nothing is in the way"
 		       : connected		    ? ", but"
 						    : ", because");

@@ -71,6 +71,11 @@ def has_cause(host, name, cause, words, timeout=10):
     return found
 
 
+def advice(host, name, cause):
+    """What explain says is to be done about it."""
+    return {c["cause"]: c["do"] for c in in_json(host, "explain", name)["causes"]}[cause]
+
+
 def one_vif(host, queues=2):
     bridge_addresses(host)
     start(host)
@@ -643,11 +648,23 @@ def textfile(host):
 
 @test(cost=4)
 def explain_setup(host):
-    """explain: the script that has not run, that failed; the bridge; the frontend that isn't there."""
+    """explain: the script that isn't there, has not run, failed; the bridge; the frontend."""
     start(host)
     vif = host.domain(1).vif().plug(bridge="xenbr7")
     vif.wait_backend("2")
-    seen = has_cause(host, "vif1.0", "hotplug-not-run", "/etc/xen/scripts/vif-bridge has not run")
+    script = os.path.join(host.directory, "vif-script")
+    host.store.write(f"{vif.be}/script", script)
+    seen = has_cause(host, "vif1.0", "hotplug-missing", f"{script} does not exist")
+    same(list(seen), ["bridge-missing", "hotplug-missing", "frontend-not-loaded"], "all causes")
+    again = "(xl network-detach 1 0) and attach it again"
+    check(again in advice(host, "vif1.0", "bridge-missing"), "what to do about the bridge")
+    check(again in advice(host, "vif1.0", "hotplug-missing"), "what to do about the script")
+    with open(script, "w") as file:
+        file.write("#!/bin/sh\n")
+    os.chmod(script, 0o644)
+    has_cause(host, "vif1.0", "hotplug-missing", f"{script} is not executable")
+    os.chmod(script, 0o755)
+    seen = has_cause(host, "vif1.0", "hotplug-not-run", f"{script} has not run")
     same(list(seen), ["bridge-missing", "hotplug-not-run", "frontend-not-loaded"], "all causes")
     check("no bridge xenbr7" in seen["bridge-missing"], seen)
     check("it may be booting" in seen["frontend-not-loaded"], seen)
@@ -697,6 +714,8 @@ def explain_connected(host):
     guest.terminate(30 * PATIENCE)
     host.store.write(f"{vif.fe}/state", "6")
     has_cause(host, "vif1.0", "frontend-closed", "has closed its interface")
+    check("echo vif-0 > /sys/bus/xen/drivers/vif/$i" in advice(host, "vif1.0", "frontend-closed"),
+          "how a driver is bound anew")
     check("there is no vif7.7" in vifctl(host, "explain", "vif7.7", status=1), "an unknown vif")
     check("no \"vif\" is named" in ask(host, '{"verb": "explain"}')["error"], "no vif")
 
@@ -715,6 +734,8 @@ def explain_refused(host):
     has_cause(host, "vif1.1", "not-attached", "can't map tx-ring-ref")
     hostile(vifs[2], "tx-prod-ahead")
     has_cause(host, "vif1.2", "rogue", "queue 0: TX ring: the request producer")
+    check("echo vif-2 > /sys/bus/xen/drivers/vif/$i" in advice(host, "vif1.2", "rogue"),
+          "how it is served again")
     vifs[2].wait_backend("6", 10 * PATIENCE)  # the guest has followed
     same(list(causes(host, "vif1.2")), ["rogue"], "all causes")
     host.ip("link", "add", "vif2.0", "type", "bridge")
@@ -756,9 +777,10 @@ def explain_netback(host):
     same([vif.backend("state") for vif in vifs], ["4", "1"], "states, which are not ours")
     check("vif1.0" not in host.run(["ip", "-o", "link"]), "a tap was made")
     seen = has_cause(host, "vif1.0", "netback-bound", "one backend at a time")
-    check("netback-loaded" not in seen, seen)
+    same(list(seen), ["netback-bound"], "all causes of a vif that the kernel serves")
+    check("vif1.0: not served by xenvifd, because" in vifctl(host, "explain", "vif1.0"), "as text")
     seen = has_cause(host, "vif2.0", "netback-loaded", "xen-netback is loaded")
-    check("netback-bound" not in seen, seen)
+    check("netback-bound" not in seen and "refused" not in seen, seen)
     check(not os.path.exists("/sys/module/xen_netback"), "the machine's own sysfs was touched")
 
 
