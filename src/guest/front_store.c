@@ -19,7 +19,7 @@
 #include "front.h"
 #include "say.h"
 
-/* Reads dir/key as text. The value's length, or -errno. */
+/* Reads dir/key as text; of a dir "", this domain's own key. The value's length, or -errno. */
 static int store_read(const struct front_store *store, const char *dir, const char *key,
 		      char *value, size_t size)
 {
@@ -27,7 +27,8 @@ static int store_read(const struct front_store *store, const char *dir, const ch
 	unsigned len;
 	char *data;
 
-	if (snprintf(path, sizeof(path), "%s/%s", dir, key) >= (int)sizeof(path))
+	if (snprintf(path, sizeof(path), "%s%s%s", dir, dir[0] ? "/" : "", key) >=
+	    (int)sizeof(path))
 		return -ENAMETOOLONG;
 	data = xs_read(store->xs, XBT_NULL, path, &len);
 	if (!data)
@@ -56,8 +57,7 @@ static int store_find_dir(struct front_store *store, int domid, const char *dir)
 	char text[32];
 
 	if (domid < 0) {
-		if (store_read(store, ".", "domid", text, sizeof(text)) <= 0 &&
-		    store_read(store, "/local/domain/self", "domid", text, sizeof(text)) <= 0) {
+		if (store_read(store, "", "domid", text, sizeof(text)) <= 0) {
 			say("this domain's id is not in xenstore; give it with --domid N");
 			return -ENOENT;
 		}

@@ -57,6 +57,14 @@ def command_lines(host):
     check(status == 1 and "longer than" in err, err)
 
 
+@test()
+def own_domain(host):
+    """xenvif-guest without --domid is the frontend of the domain that it runs in."""
+    host.store.write("/local/domain/0/domid", "0")
+    status, _, err = run(host, "xenvif-guest", "--sink")
+    check(status == 1 and "/local/domain/0/device/vif/0/backend: No such file" in err, err)
+
+
 @test(cost=2)
 def configuration(host):
     """The file: every setting, unknown ones named with their line, wrong ones refused."""
