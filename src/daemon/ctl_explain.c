@@ -164,8 +164,8 @@ static const struct {
 				 "this host ran out of memory, descriptors or grants: see the log",
 				 true },
 	[VIF_TROUBLE_ROGUE] = { "rogue",
-				"the guest broke the protocol: its driver is faulty, or hostile. "
-				"Once that is mended",
+				"the guest broke the protocol: its driver is faulty, or hostile; "
+				"mend that",
 				true },
 	[VIF_TROUBLE_TAP_GONE] = { "tap-removed",
 				   "somebody removed the tap; detach the vif and attach it again, "
