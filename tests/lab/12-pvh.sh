@@ -6,4 +6,4 @@
 # lab: timeout 900
 # lab: hvm
 # lab: by name
-GUESTS="pvh 2 1 -b 100K" . /mnt/tests/10-matrix.sh
+GUESTS="pvh 2 1 -b 100K -t 10" . /mnt/tests/10-matrix.sh
