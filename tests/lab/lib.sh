@@ -362,7 +362,7 @@ guest_ping_clean() {
 iperf() {
 	local out i
 	for i in 1 2 3 4 5; do
-		! out=$(timeout 60 iperf3 -J --connect-timeout 5000 -c "$@") || break
+		! out=$(timeout 150 iperf3 -J --connect-timeout 5000 -c "$@") || break
 		[[ $out == *"Connection refused"* ]] && [ $i -lt 5 ] ||
 			fail "iperf3 $*: $(jq -r '.error // "no reason given"' <<< "$out" 2> /dev/null)"
 		sleep 1
