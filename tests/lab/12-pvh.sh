@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The same as 10-matrix on a PVH guest with 2 queues. Each of its interrupts costs the
 # emulation a walk through all page tables anew: a stream has 7 Mbit/s at the very best,
-# so none of the 16 asks for more than 100 kbit/s.
+# so each of the 16 asks for 100 kbit/s, in small pieces, and looks ten times a second (not
+# a thousand) whether it may send.
 # lab: timeout 900
 # lab: hvm
 # lab: by name
-GUESTS="pvh 2 1 -b 100K -t 10" . /mnt/tests/10-matrix.sh
+GUESTS="pvh 2 1 -b 100K -l 1400 --pacing-timer 100000 -t 10" . /mnt/tests/10-matrix.sh

@@ -59,7 +59,8 @@ for i in $(seq "$KILLS"); do
 	expect_eq "the tap after restart $i" "$(seat)" "$(cat "$STATE/seat")"
 	sleep 2
 done
-figure "both streams carry again after (ms): $(sort -n <<< "${gaps%$'\n'}" | awk '{ v[NR] = $1 } END { print v[1], "at best,", v[int((NR + 1) / 2)], "p50,", v[NR], "at most, of", NR }')"
+gaps=$(sort -n <<< "${gaps%$'\n'}")
+figure "both streams carry again after (ms): ${gaps%%$'\n'*} at best, $(median <<< "$gaps") p50, ${gaps##*$'\n'} at most, of $KILLS"
 
 kill -0 $to 2> /dev/null || fail "the streams ended before the last look: $(tail -1 "$OUT/to-guest.txt")"
 wait $to || fail "the stream to the guest: $(tail -1 "$OUT/to-guest.txt")"

@@ -75,6 +75,9 @@ wait_for() {
 
 not() { ! "$@"; }
 
+# median: of the whole numbers on its input, a line each.
+median() { sort -n | awk '{ v[NR] = $1 } END { print int((v[int((NR + 1) / 2)] + v[int(NR / 2) + 1]) / 2) }'; }
+
 # ---------------------------------------------------------------- the backend
 
 # kernel_netback: the kernel's own backend, with as many queues.
@@ -160,6 +163,30 @@ bridge_up() {
 	ip link set "$br" up
 	ip addr add "10.77.$i.1/24" dev "$br"
 	ip addr add "fd77:a$i::1/64" dev "$br" nodad
+}
+
+# switch_up: an Open vSwitch bridge ovs0, and dom0's end dom0 in its VLAN 7, with the
+# addresses of xenbr0. switch_down destroys the guests first.
+switch_up() {
+	local run=/run/openvswitch
+	modprobe openvswitch
+	mkdir -p $run
+	ovsdb-tool create $run/conf.db
+	ovsdb-server $run/conf.db --remote=punix:$run/db.sock --pidfile --detach --log-file="$OUT/ovsdb-server.log"
+	ovs-vsctl --timeout=10 --no-wait init
+	ovs-vswitchd --pidfile --detach --log-file="$OUT/ovs-vswitchd.log"
+	ovs-vsctl --timeout=20 add-br ovs0 -- add-port ovs0 dom0 tag=7 -- set interface dom0 type=internal
+	ip link set dom0 up
+	ip addr add 10.77.0.1/24 dev dom0
+}
+switch_down() {
+	local name
+	for name in $(guests); do
+		guest_destroy "$name"
+	done
+	ovs-appctl --timeout=10 exit --cleanup
+	ovs-appctl --timeout=10 -t ovsdb-server exit
+	wait_for 10 "the kernel's openvswitch to be let go" rmmod openvswitch
 }
 
 # ---------------------------------------------------------------- guests
