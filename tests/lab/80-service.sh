@@ -31,6 +31,7 @@ counted() { vif_json "$1" | jq '[.queues[].from_guest.packets] | add'; }
 
 dpkg -i /mnt/deb/xenvifd_*.deb > "$OUT/dpkg.log" 2>&1 || fail "dpkg -i: $(tail -1 "$OUT/dpkg.log")"
 wait_for 30 "the service, started by its package" ready
+expect_eq "the unit of its modules" "$(systemctl is-active xenvifd-modules.service)" active
 vifctl show > /dev/null || fail "vifctl does not reach it: $(vifctl show 2>&1 | head -1)"
 
 bridge_up
@@ -45,8 +46,8 @@ told > "$STATE/told"
 seat > "$STATE/seat"
 
 # What dom0's CPUs have to spare, so that what is seen is the restart and not their load.
-STREAM=10M
-LENGTH=${LENGTH:-480}
+STREAM=2M
+LENGTH=${LENGTH:-720}
 # Late datagrams come all at once.
 buffers='for i in rmem wmem; do echo 4194304 > /proc/sys/net/core/${i}_max; done'
 for g in a b; do guest_run $g "$buffers"; done
@@ -64,7 +65,7 @@ for g in a b; do
 	# shellcheck disable=SC2086 # options
 	timeout $((LENGTH + 60)) iperf3 -c "$(guest_ip $g)" -p 5310 $numbered -t "$LENGTH" > "$OUT/udp-sent.$g" 2>&1 &
 	stream[$g udp]=$!
-	ping -D -i 0.05 -w "$LENGTH" "$(guest_ip $g)" > "$OUT/ping.$g" 2>&1 &
+	ping -D -i 0.1 -w "$LENGTH" "$(guest_ip $g)" > "$OUT/ping.$g" 2>&1 &
 	stream[$g ping]=$!
 	guest_start $g from "iperf3 -c 10.77.0.1 -p $((5300 + n)) -b $STREAM -t $LENGTH"
 	guest_start $g udp "iperf3 -c 10.77.0.1 -p $((5310 + n)) $numbered -t $LENGTH"
