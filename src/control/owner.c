@@ -280,6 +280,7 @@ void owner_names(const struct vif *vif, struct owner_names *names)
 	key_read(vif, "bridge", names->bridge, sizeof(names->bridge));
 	key_read(vif, "script", names->script, sizeof(names->script));
 	key_read(vif, "gatewaydev", names->gateway, sizeof(names->gateway));
+	key_read(vif, "vifname", names->vifname, sizeof(names->vifname));
 	key_read(vif, "type", text, sizeof(text));
 	names->ioemu = strcmp(text, "vif_ioemu") == 0;
 }

@@ -55,6 +55,7 @@ struct owner_names {
 	char bridge[64];
 	char script[256];
 	char gateway[64]; /* the gatewaydev of vif-route and vif-nat */
+	char vifname[64]; /* what the script is to call the interface */
 	bool ioemu;	  /* type is vif_ioemu: QEMU has an interface beside it */
 };
 

@@ -55,6 +55,7 @@ static json_t *owner_object(const struct vif *vif)
 	json_object_set_new(object, "path", json_string(vif->path));
 	json_object_set_new(object, "script", ctl_text(names.script));
 	json_object_set_new(object, "gatewaydev", ctl_text(names.gateway));
+	json_object_set_new(object, "vifname", ctl_text(names.vifname));
 	json_object_set_new(object, "ioemu", json_boolean(names.ioemu));
 	return object;
 }

@@ -64,6 +64,7 @@ static void move_about(struct move *move, json_t *owner)
 		.path = text_of(owner, "path"),
 		.script = text_of(owner, "script"),
 		.gateway = text_of(owner, "gatewaydev"),
+		.vifname = text_of(owner, "vifname"),
 		.ioemu = json_is_true(json_object_get(owner, "ioemu")),
 	};
 }
@@ -160,7 +161,8 @@ static int move_undo(const struct move *move, bool taken)
 /* The side that has the vif can't let go of it: back to its bridge. */
 static int move_stay(const struct move *move, bool was_online)
 {
-	if (was_online && side_settle(move, !move->to) < 0)
+	if (was_online &&
+	    (script_undo_name(&move->vif) < 0 || side_settle(move, !move->to) < 0))
 		return move_lost(move);
 	fprintf(stderr, "vifctl: %s: left where it is\n", move->vif.name);
 	return EXIT_UNDONE;

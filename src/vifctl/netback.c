@@ -9,10 +9,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <net/if.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -174,4 +177,34 @@ int script_run(const struct netback_vif *vif, const char *action)
 	fprintf(stderr, "vifctl: %s: %s %s: %s; see /var/log/xen/xen-hotplug.log\n", vif->name,
 		vif->script, action, how);
 	return -1;
+}
+
+/* Down, as only such an interface can be renamed by every kernel. 0, or -errno. */
+static int netdev_rename(int fd, const char *from, const char *to)
+{
+	struct ifreq request = { 0 };
+
+	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", from);
+	if (ioctl(fd, SIOCGIFFLAGS, &request) < 0)
+		return errno == ENODEV ? 0 : -errno;
+	request.ifr_flags &= ~IFF_UP;
+	if (ioctl(fd, SIOCSIFFLAGS, &request) < 0)
+		return -errno;
+	snprintf(request.ifr_newname, sizeof(request.ifr_newname), "%s", to);
+	return ioctl(fd, SIOCSIFNAME, &request) < 0 ? -errno : 0;
+}
+
+int script_undo_name(const struct netback_vif *vif)
+{
+	CLEANUP_CLOSE int fd = -1;
+	int error;
+
+	if (!vif->vifname[0])
+		return 0;
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	error = fd < 0 ? -errno : netdev_rename(fd, vif->vifname, vif->name);
+	if (error < 0)
+		fprintf(stderr, "vifctl: %s: can't rename %s: %s\n", vif->name, vif->vifname,
+			strerror(-error));
+	return error < 0 ? -1 : 0;
 }

@@ -16,6 +16,7 @@ struct netback_vif {
 	const char *path;    /* backend/vif/<domid>/<devid> */
 	const char *script;  /* an absolute path */
 	const char *gateway; /* gatewaydev; "" without one */
+	const char *vifname; /* what its script calls the interface; "" where it does not rename it */
 	bool ioemu;	     /* QEMU has an interface vif<domid>.<devid>-emu beside it */
 };
 
@@ -31,5 +32,12 @@ bool script_is_there(const struct netback_vif *vif);
 
 /* Runs it with "online" or "offline", for at most 40 seconds as libxl does. 0, or -1. */
 int script_run(const struct netback_vif *vif, const char *action);
+
+/*
+ * Its interface bears its first name again, and is down: Xen's scripts rename it at
+ * "online", not back at "offline", and fail at the next "online" where the new name is
+ * there already. 0, also where it is not renamed; or -1.
+ */
+int script_undo_name(const struct netback_vif *vif);
 
 #endif

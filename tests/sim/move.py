@@ -24,8 +24,14 @@ unset LD_PRELOAD
 echo "$1 $XENBUS_PATH $vif $script $XENVIFD_MOVE" >>{log}
 [ "$1" = online ] || exit 0
 [ ! -e {log}.fails ] || exit 1
-ip link set dev "$vif" master xenbr0 && ip link set dev "$vif" up
-[ -e "/sys/class/net/$vif/master" ] || exit 1
+dev=$vif
+if name=$(xenstore-read "$XENBUS_PATH/vifname" 2>/dev/null); then # as Xen's own vif-common.sh
+	[ ! -e "/sys/class/net/$name" ] || exit 1
+	ip link set dev "$dev" name "$name" || exit 1
+	dev=$name
+fi
+ip link set dev "$dev" master xenbr0 && ip link set dev "$dev" up
+[ -e "/sys/class/net/$dev/master" ] || exit 1
 xenstore-write "$XENBUS_PATH/hotplug-status" connected
 """
 
@@ -97,7 +103,7 @@ class Netback:
         store = xswire.connect(self.host.directory)  # of this thread
         if action == "unbind":
             store.remove(f"{backend}/hotplug-status")
-            self.host.ip("link", "del", "dev", netdev)
+            self.host.ip("link", "del", "dev", store.read(f"{backend}/vifname") or netdev)
             os.remove(link)  # last, as the kernel is done when the write returns, and this is not
         else:
             store.write_all(backend, {"feature-ctrl-ring": 1, "state": 2})
@@ -149,11 +155,11 @@ def script_calls(host):
         return [line.split() for line in file]
 
 
-def given_back(host, netback, domid=1, **guest):
+def given_back(host, netback, domid=1, keys=None, **guest):
     """A guest whose vif was made here and then given to xen-netback: (vif, guest)."""
     path = os.path.join(host.directory, "vif-test")
     os.rename(netback.module, netback.module + ".gone")  # or the new vif would be left to it
-    vif, front = connected(host, domid, add={"script": path}, **guest)
+    vif, front = connected(host, domid, add={"script": path, **(keys or {})}, **guest)
     os.rename(netback.module + ".gone", netback.module)
     netback.knows(vif)
     status, out, err = vifctl(host, netback, "giveback", vif.name)
@@ -359,6 +365,27 @@ def failures(host):
     until(lambda: owner(host, vif)["owner"] == "xenvifd", 10 * PATIENCE, "xenvifd to take it")
     until(lambda: len(queues(vif)) == 2, 5 * PATIENCE, "its queues")
     check("nobody served it" in host.daemon.log, host.daemon.log[-500:])
+
+
+@test(cost=5)
+def renamed(host):
+    """A vif with vifname= moves both ways, and stays where it is when it can't be let go of."""
+    netback, _ = begin(host)
+    vif, guest = given_back(host, netback, keys={"vifname": "office"})
+
+    def named():
+        links = [line.split(":")[1].strip() for line in host.run(["ip", "-o", "link"]).splitlines()]
+        return [name for name in links if name in ("office", vif.name)]
+
+    same((named(), owner(host, vif)["vifname"]), (["office"], "office"), "given back")
+    netback.deaf = True
+    status, _, err = vifctl(host, netback, "takeover", vif.name)
+    check(status == 3 and "left where it is" in err, f"{status} {err!r}")
+    netback.deaf = False
+    same((named(), owner(host, vif)["hotplug"]), (["office"], "connected"), "with a deaf kernel")
+    same(vifctl(host, netback, "takeover", vif.name)[0], 0, "takeover")
+    same((named(), ping(guest.netns, "10.0.0.1")), (["office"], 3), "taken over")
+    netback.stop()
 
 
 @test(cost=8)
