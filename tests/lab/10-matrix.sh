@@ -49,12 +49,12 @@ look_at() { # QUEUES LEAST [IPERF-OPTION...]
 
 start_backend
 bridge_up
-while read -r type queues options; do
+while read -r type vcpus queues options; do
 	guest=$type$queues
-	guest_create "$guest" type="$type" vcpus="$queues" queues="$queues"
+	guest_create "$guest" type="$type" vcpus="$vcpus" queues="$queues"
 	# shellcheck disable=SC2086 # LEAST and options
 	look_at "$queues" $options
 	guest_destroy "$guest"
-done <<< "${GUESTS:-pv 1 10
-pv 2 10
-pv 4 10}"
+done <<< "${GUESTS:-pv 1 1 10
+pv 2 2 10
+pv 4 4 10}"

@@ -11,7 +11,7 @@
 
 start_backend
 bridge_up
-guest_create m type=pvh vcpus=2 memory=128 initrd=/lab/small
+guest_create m type=pvh vcpus=1 queues=2 memory=128 initrd=/lab/small
 wait_for 20 "the vif to connect" vif_connected m
 ping_clean "$(guest_ip m)" 1472 3
 old=$(guest_id m) queues=$(vif_queues m)
