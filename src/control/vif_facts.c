@@ -3,9 +3,11 @@
  * What xenstore says of a vif, and the state that we write there.
  *
  * A backend directory belongs to the toolstack, which may remove it or write
- * to it at any time. So our state is written in a transaction that first makes
- * sure that the directory is still there and the state is still the one that
- * the decision was made on; otherwise the vif is looked at again.
+ * to it at any time, and the frontend's state is the guest's. So our state is
+ * written in a transaction that first makes sure that both are still what the
+ * decision was made on; otherwise the vif is looked at again. A frontend that
+ * writes its state and then reads ours thus never finds an answer to its word
+ * of before.
  */
 #include "control/vif_facts.h"
 
@@ -106,21 +108,27 @@ static void text_read(struct vif *vif, const char *key, char *text, size_t size)
 		text[0] = '\0';
 }
 
-/* Notes, too, when the frontend has come to its state. */
-static int frontend_read_state(struct vif *vif)
+static int peer_state_read(struct vif *vif, uint32_t transaction, int *state)
 {
-	struct xenbus_facts *facts = &vif->facts;
 	char path[STORE_PATH_SIZE + 8];
-	int error, before = facts->peer_state;
 	uint32_t value = 0;
+	int error;
 
-	facts->peer_state = XENBUS_UNKNOWN;
+	*state = XENBUS_UNKNOWN;
 	if (!vif->frontend[0])
 		return 0;
 	snprintf(path, sizeof(path), "%s/state", vif->frontend);
-	error = store_read_u32(vif->control->store, STORE_NO_TRANSACTION, path, XENBUS_RECONFIGURED,
-			       &value);
-	error = state_read(error, value, &facts->peer_state);
+	error = store_read_u32(vif->control->store, transaction, path, XENBUS_RECONFIGURED, &value);
+	return state_read(error, value, state);
+}
+
+/* Notes, too, when the frontend has come to its state. */
+static int frontend_look(struct vif *vif)
+{
+	struct xenbus_facts *facts = &vif->facts;
+	int before = facts->peer_state;
+	int error = peer_state_read(vif, STORE_NO_TRANSACTION, &facts->peer_state);
+
 	if (facts->peer_state != before) {
 		vif->peer_since = clock_now_ns();
 		probe_vif_frontend_state(vif->name, before, facts->peer_state);
@@ -147,7 +155,7 @@ int vif_read_facts(struct vif *vif)
 	facts->hotplug_done = strcmp(vif->hotplug_status, "connected") == 0;
 	text_read(vif, "mac", vif->mac, sizeof(vif->mac));
 	rate_update(vif);
-	return frontend_read_state(vif);
+	return frontend_look(vif);
 }
 
 unsigned vif_read_offered_queues(struct vif *vif)
@@ -172,12 +180,14 @@ static int state_write(void *ctx, uint32_t transaction)
 	int state = change->state;
 	char path[128], text[4];
 	uint32_t now;
-	int error = backend_read_u32(vif, transaction, "state", XENBUS_RECONFIGURED, &now);
+	int peer, error = backend_read_u32(vif, transaction, "state", XENBUS_RECONFIGURED, &now);
 
+	if (error == 0)
+		error = peer_state_read(vif, transaction, &peer);
 	if (error < 0)
 		return error;
-	if ((int)now != vif->facts.own_state)
-		return -ECANCELED; /* the toolstack wrote meanwhile: look again */
+	if ((int)now != vif->facts.own_state || peer != vif->facts.peer_state)
+		return -ECANCELED; /* somebody wrote meanwhile: look again */
 	snprintf(path, sizeof(path), "%s/state", vif->path);
 	snprintf(text, sizeof(text), "%d", state);
 	error = state == XENBUS_INIT_WAIT ? advertise_write(vif->control->store, transaction,

@@ -161,8 +161,7 @@ static int move_undo(const struct move *move, bool taken)
 /* The side that has the vif can't let go of it: back to its bridge. */
 static int move_stay(const struct move *move, bool was_online)
 {
-	if (was_online &&
-	    (script_undo_name(&move->vif) < 0 || side_settle(move, !move->to) < 0))
+	if (was_online && (script_undo_name(&move->vif) < 0 || side_settle(move, !move->to) < 0))
 		return move_lost(move);
 	fprintf(stderr, "vifctl: %s: left where it is\n", move->vif.name);
 	return EXIT_UNDONE;

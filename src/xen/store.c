@@ -14,6 +14,9 @@
 #include "base/cleanup.h"
 #include "proto/keys.h"
 
+/* A guest that writes its state without end is not to keep us at it. */
+#define TRANSACT_TRIES 16
+
 struct store {
 	struct xs_handle *handle;
 	int alive_fd; /* a connection of which nothing is asked */
@@ -115,9 +118,9 @@ void store_abort(struct store *store, uint32_t transaction)
 
 int store_transact(struct store *store, store_change change, void *ctx)
 {
-	int error;
+	int error = -EAGAIN;
 
-	do {
+	for (int i = 0; i < TRANSACT_TRIES && error == -EAGAIN; i++) {
 		uint32_t transaction = store_begin(store);
 
 		if (!transaction)
@@ -127,7 +130,7 @@ int store_transact(struct store *store, store_change change, void *ctx)
 			store_abort(store, transaction);
 		else
 			error = store_commit(store, transaction);
-	} while (error == -EAGAIN);
+	}
 	return error;
 }
 

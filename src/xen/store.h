@@ -48,9 +48,10 @@ int store_commit(struct store *store, uint32_t transaction);
 void store_abort(struct store *store, uint32_t transaction);
 
 /*
- * Makes `change` in a transaction that is all or nothing, and makes it anew as
- * often as somebody else wrote what it read or wrote. Returns 0; the -errno that
- * change returned, of which nothing is written; or another -errno.
+ * Makes `change` in a transaction that is all or nothing, and makes it anew, at
+ * most 16 times, when somebody else wrote what it read or wrote. Returns 0; the
+ * -errno that change returned, of which nothing is written; -EAGAIN: somebody
+ * wrote each time; or another -errno.
  */
 typedef int (*store_change)(void *ctx, uint32_t transaction);
 int store_transact(struct store *store, store_change change, void *ctx);

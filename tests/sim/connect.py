@@ -3,8 +3,9 @@
 import errno
 import os
 import subprocess
+import time
 
-from kit import PATIENCE, Frontend, check, refused, same, show, start, test, until
+from kit import PATIENCE, Frontend, Journal, check, refused, same, show, start, test, until
 
 QUEUES = 4
 NEVER = 0x3fffff00  # beyond any grant table, and any port
@@ -99,6 +100,29 @@ def read_only_ring(host):
     for bad in (parts(2, 2, readonly=True), parts(2, 2, domid=7)):  # 7: granted to somebody else
         fail_then_succeed(host, front, up, down, Frontend(front.vif, bad).connect,
                           "queue 0: can't map tx-ring-ref")
+
+
+@test(cost=3)
+def another_mind(host):
+    """A frontend that starts anew while its rings are mapped is told nothing that answers its
+    word of before: it waits for InitWait, finds it, and that stays true."""
+    (front,), _, down = setting(host)
+    vif, journal = front.vif, Journal(host)
+    for changes in ({}, {"queue-1/rx-ring-ref": NEVER}):  # it would be served, or refused
+        host.fault("map_grant_ref", nth=4, hang=1)
+        mark = journal.mark()
+        front.connect_with(changes)
+        time.sleep(0.5)
+        front.state(1)
+        until(lambda: footprint(host) == down, 5 * PATIENCE, "its rings to be let go")
+        time.sleep(0.3)
+        same([value for path, value in journal.writes(mark) if path.endswith("backend/vif/1/0/state")],
+             [], f"what it was told, with {changes}")
+        host.clear_faults()
+        front.connect()
+        vif.wait_backend("4", 10 * PATIENCE)
+        same(vif.error(), None, "the error node afterwards")
+        front.rewind()
 
 
 @test(cost=2)
