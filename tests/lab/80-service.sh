@@ -45,29 +45,32 @@ done
 told > "$STATE/told"
 seat > "$STATE/seat"
 
-# What dom0's CPUs have to spare, so that what is seen is the restart and not their load.
-STREAM=2M
+# What dom0's CPUs have to spare, so that what is seen is the restart and not their load: a
+# client that looks a thousand times a second whether it may send takes most of one.
+PACED="--pacing-timer 10000"
+STREAM="-b 2M $PACED"
 LENGTH=${LENGTH:-720}
 # Late datagrams come all at once.
 buffers='for i in rmem wmem; do echo 4194304 > /proc/sys/net/core/${i}_max; done'
 for g in a b; do guest_run $g "$buffers"; done
 eval "$buffers"
 # 100 numbered datagrams a second; whoever receives them counts what is missing, by the second.
-numbered="-u -b 80K -l 100 -w 2M"
+numbered="-u -b 80K -l 100 -w 2M $PACED"
 declare -A rx tx stream
 n=0
 for g in a b; do
 	iperf3 -s -D -p $((5300 + n)) -I "$STATE/iperf.$g.pid"
 	iperf3 -s -D -p $((5310 + n)) -I "$STATE/udp.$g.pid" --timestamps='%s ' --forceflush --logfile "$OUT/udp-from.$g"
 	guest_run $g "iperf3 -s -D -p 5310 --timestamps='%s ' --forceflush --logfile /tmp/udp-to"
-	timeout $((LENGTH + 60)) iperf3 -c "$(guest_ip $g)" -b $STREAM -t "$LENGTH" > "$OUT/to.$g" 2>&1 &
+	# shellcheck disable=SC2086 # options
+	timeout $((LENGTH + 60)) iperf3 -c "$(guest_ip $g)" $STREAM -t "$LENGTH" > "$OUT/to.$g" 2>&1 &
 	stream[$g to]=$!
 	# shellcheck disable=SC2086 # options
 	timeout $((LENGTH + 60)) iperf3 -c "$(guest_ip $g)" -p 5310 $numbered -t "$LENGTH" > "$OUT/udp-sent.$g" 2>&1 &
 	stream[$g udp]=$!
 	ping -D -i 0.1 -w "$LENGTH" "$(guest_ip $g)" > "$OUT/ping.$g" 2>&1 &
 	stream[$g ping]=$!
-	guest_start $g from "iperf3 -c 10.77.0.1 -p $((5300 + n)) -b $STREAM -t $LENGTH"
+	guest_start $g from "iperf3 -c 10.77.0.1 -p $((5300 + n)) $STREAM -t $LENGTH"
 	guest_start $g udp "iperf3 -c 10.77.0.1 -p $((5310 + n)) $numbered -t $LENGTH"
 	n=$((n + 1))
 done
