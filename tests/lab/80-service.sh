@@ -49,7 +49,7 @@ seat > "$STATE/seat"
 # client that looks a thousand times a second whether it may send takes most of one.
 PACED="--pacing-timer 10000"
 STREAM="-b 2M $PACED"
-LENGTH=${LENGTH:-720}
+LENGTH=${LENGTH:-540}
 # Late datagrams come all at once.
 buffers='for i in rmem wmem; do echo 4194304 > /proc/sys/net/core/${i}_max; done'
 for g in a b; do guest_run $g "$buffers"; done
