@@ -50,12 +50,12 @@ seat > "$STATE/seat"
 PACED="--pacing-timer 10000"
 STREAM="-b 2M $PACED"
 LENGTH=${LENGTH:-540}
-# Late datagrams come all at once.
-buffers='for i in rmem wmem; do echo 4194304 > /proc/sys/net/core/${i}_max; done'
+# Late datagrams come all at once, to a receiver that may not have run for half a minute.
+buffers='for i in rmem_max wmem_max rmem_default; do echo 4194304 > /proc/sys/net/core/$i; done'
 for g in a b; do guest_run $g "$buffers"; done
 eval "$buffers"
-# 100 numbered datagrams a second; whoever receives them counts what is missing, by the second.
-numbered="-u -b 80K -l 100 -w 2M $PACED"
+# 20 numbered datagrams a second; whoever receives them counts what is missing, by the second.
+numbered="-u -b 16K -l 100 -w 2M $PACED"
 declare -A rx tx stream
 n=0
 for g in a b; do
