@@ -39,7 +39,7 @@ sleep 0.5
 watched=$(wc -l < "$OUT/watch.txt")
 told > "$STATE/told"
 seat > "$STATE/seat"
-guest_run g dmesg > "$STATE/dmesg"
+guest_mark g
 
 iperf3 -s -D -I "$STATE/iperf.pid"
 timeout $((LENGTH + 60)) iperf3 -c "$(guest_ip g)" -t "$LENGTH" -i 1 --forceflush > "$OUT/to-guest.txt" 2>&1 &
@@ -67,7 +67,7 @@ wait $to || fail "the stream to the guest: $(tail -1 "$OUT/to-guest.txt")"
 guest_finish g stream $((LENGTH + 60)) > "$OUT/from-guest.txt" || fail "the stream from the guest: $(tail -1 "$OUT/from-guest.txt")"
 figure "$LENGTH s with $KILLS restarts: $(awk '/receiver/ { print $7, $8 }' "$OUT/to-guest.txt") to the guest, $(awk '/receiver/ { print $7, $8 }' "$OUT/from-guest.txt") from it"
 
-expect_eq "new lines in the guest's kernel log" "$(guest_run g dmesg | diff "$STATE/dmesg" - | sed -n 's/^> //p' | paste -sd'|')" ''
+guest_quiet g
 told | diff "$STATE/told" - > "$OUT/store.diff" || fail "the store changed: $(grep '^[<>]' "$OUT/store.diff" | paste -sd' ')"
 expect_eq "writes seen in the store" "$(tail -n +$((watched + 1)) "$OUT/watch.txt" | paste -sd' ')" ''
 kill $watcher

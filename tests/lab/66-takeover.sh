@@ -53,7 +53,7 @@ wait_for 30 "the kernel's vif" vif_connected k
 vif=$(guest_vif k)
 BESIDE_NETBACK=1 start_daemon
 expect_eq "queues" "$(vif_queues k)" 2
-guest_run k dmesg > "$STATE/dmesg"
+guest_mark k
 
 refused 1 'there is no vif77.0' takeover vif77.0
 refused 1 'xen-netback serves it already' giveback "$vif"
@@ -82,7 +82,7 @@ expect_eq "its bridge after SIGKILL" "$(port)" xenbr0
 moved giveback xen-netback vif
 kill -0 $to || fail "the stream to the guest ended: $(tail -1 "$OUT/to-guest.txt")"
 expect_eq "iperf3 in the guest, and its errors" "$(guest_run k 'pidof iperf3 | wc -w; grep -c error /tmp/stream.txt || true' | paste -sd' ')" "2 0"
-expect_eq "new lines in the guest's kernel log" "$(guest_run k dmesg | diff "$STATE/dmesg" - | sed -n 's/^> //p' | paste -sd'|')" ''
+guest_quiet k
 kill $to
 wait $to 2> /dev/null || true
 kill "$(cat "$STATE/iperf.pid")"

@@ -57,7 +57,7 @@ attach 2 script=vif-route gatewaydev=xenbr2 ip=10.77.2.$N
 attach 3 script=vif-nat ip=10.77.3.$N
 guest_run g net-up
 BESIDE_NETBACK=1 start_daemon
-guest_run g dmesg > "$STATE/dmesg"
+guest_mark g
 served xen-netback 0
 move takeover --all
 served xenvifd 1
@@ -66,5 +66,5 @@ served xen-netback 0
 while read -r line; do
 	figure "$line"
 done < <(grep 'it took' "$OUT/moves.txt")
-expect_eq "new lines in the guest's kernel log" "$(guest_run g dmesg | diff "$STATE/dmesg" - | sed -n 's/^> //p' | paste -sd'|')" ''
+guest_quiet g
 guest_destroy g

@@ -342,6 +342,16 @@ guest_finish() {
 		cat /tmp/$2.out; s=\$(cat /tmp/$2.status); rm /tmp/$2.status; exit \$s"
 }
 
+# guest_mark NAME: what its kernel has said until now. guest_quiet NAME: it has said no more.
+# That an emulated machine is now and then late is nobody's doing.
+guest_mark() { guest_run "$1" dmesg > "$STATE/$1.dmesg"; }
+guest_quiet() {
+	local said
+	said=$(guest_run "$1" dmesg | diff "$STATE/$1.dmesg" - |
+		sed -n 's/^> //p' | grep -v 'hrtimer: interrupt took\|clocksource: ' | paste -sd'|') || true
+	expect_eq "new lines in the kernel log of guest $1" "$said" ''
+}
+
 # guest_destroy NAME: xl destroy, and its vifs' backend folders are gone when this returns.
 guest_destroy() {
 	local id
