@@ -57,5 +57,5 @@ while read -r type vcpus queues options; do
 	look_at "$queues" $options
 	guest_destroy "$guest"
 done <<< "${GUESTS:-pv 1 1 10
-pv 2 2 5
-pv 4 4 3}"
+pv 2 2 3
+pv 4 4 1}"
