@@ -16,9 +16,8 @@ struct netback_vif {
 	const char *path;    /* backend/vif/<domid>/<devid> */
 	const char *script;  /* an absolute path */
 	const char *gateway; /* gatewaydev; "" without one */
-	const char
-		*vifname; /* what its script calls the interface; "" where it does not rename it */
-	bool ioemu;	  /* QEMU has an interface vif<domid>.<devid>-emu beside it */
+	const char *vifname; /* what its script calls the interface; "": it keeps its name */
+	bool ioemu;	     /* QEMU has an interface vif<domid>.<devid>-emu beside it */
 };
 
 /* Whether it has the vif. */
