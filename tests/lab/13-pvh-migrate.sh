@@ -31,5 +31,5 @@ ping_clean "$(guest_ip m)" 1472 3
 guest_run m true || fail "the guest takes no commands"
 kill -INT $ping
 wait $ping 2> /dev/null || true
-figure "xl migrate: $(($(date +%s) - begin)) s, $(tr -d '[]' < "$OUT/ping" | awk '/ bytes from / { if (last && $1 - last > most) most = $1 - last; last = $1 } END { print int(most * 1000) }') ms without an answer"
+figure "xl migrate: $(($(date +%s) - begin)) s, $(silence "$OUT/ping") ms without an answer"
 guest_destroy m

@@ -10,11 +10,7 @@
 carried() { cat "/sys/class/net/$(guest_vif k)/statistics/$1" 2> /dev/null || echo 0; }
 # carries_more RX TX: a good deal more than these bytes, both ways.
 carries_more() { [ "$(carried rx_bytes)" -gt $(($1 + 200000)) ] && [ "$(carried tx_bytes)" -gt $(($2 + 200000)) ]; }
-driver() { basename "$(readlink "/sys/bus/xen-backend/devices/vif-$(guest_id "$1")-${2:-0}/driver" || echo none)"; }
-owner() { vifctl owners --json "$(guest_vif "$@")" | jq -r '.vifs[0].owner'; }
 port() { basename "$(readlink "/sys/class/net/$(guest_vif k)/master")"; }
-# silence FILE: the longest time, in ms, between two answers of a ping -D.
-silence() { tr -d '[]' < "$1" | awk '/ bytes from / { if (last && $1 - last > most) most = $1 - last; last = $1 } END { print int(most * 1000) }'; }
 
 # refused STATUS REGEX WORD...: vifctl ends with that status and says that.
 refused() {

@@ -7,9 +7,6 @@
 # lab: timeout 400
 . /mnt/tests/lib.sh
 
-driver() { basename "$(readlink "/sys/bus/xen-backend/devices/vif-$(guest_id "$1")-${2:-0}/driver" || echo none)"; }
-owner() { vifctl owners --json "$(guest_vif "$@")" | jq -r '.vifs[0].owner'; }
-
 kernel_netback
 bridge_up
 guest_create k

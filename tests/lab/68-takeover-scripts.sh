@@ -21,7 +21,7 @@ route() { ip -o route show "10.77.$1.$N" | sed 's/ *$//'; }
 served() {
 	local i
 	for i in 0 1 2 3; do
-		expect_eq "${names[i]}: its owner" "$(vifctl owners --json "$(guest_vif g $i)" | jq -r '.vifs[0].owner')" "$1"
+		expect_eq "${names[i]}: its owner" "$(owner g $i)" "$1"
 		wait_for 30 "${names[i]}: to be connected" vif_connected g $i
 		expect_eq "${names[i]}: hotplug-status" "$(xenstore-read "$(guest_backend g $i)/hotplug-status")" connected
 		expect_eq "${names[i]}: a tap, or not" "$(find "/sys/class/net/$(netdev $i)/" -maxdepth 1 -name tun_flags | wc -l)" "$2"

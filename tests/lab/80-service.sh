@@ -79,8 +79,8 @@ for g in a b; do
 	wait_for 20 "traffic of $g" moves $g
 done
 
-# silence GUEST BEGIN END: the longest time between two answers to pings, in ms.
-silence() {
+# silence_of GUEST BEGIN END: the longest time between two answers to pings, in ms.
+silence_of() {
 	awk -v from="$2" -v to="$3" -F'[][]' '/icmp_seq/ && !/DUP/ && $2 >= from - 1 && $2 <= to + 5 {
 		if (last && $2 - last > most) most = $2 - last
 		last = $2 } END { print int(most * 1000) }' "$OUT/ping.$1"
@@ -137,7 +137,7 @@ done
 while read -r how begin end; do
 	begin=${begin::-9} end=${end::-9}
 	for g in a b; do
-		echo "$how $(silence $g "$begin" "$end") $(missing "$OUT/udp-to.$g" "$begin" "$end") $(missing "$OUT/udp-from.$g" "$begin" "$end")"
+		echo "$how $(silence_of $g "$begin" "$end") $(missing "$OUT/udp-to.$g" "$begin" "$end") $(missing "$OUT/udp-from.$g" "$begin" "$end")"
 	done
 done < "$STATE/events" > "$OUT/gaps"
 for how in restart SIGKILL watchdog upgrade; do
