@@ -179,8 +179,9 @@ static int state_write(void *ctx, uint32_t transaction)
 	struct vif *vif = change->vif;
 	int state = change->state;
 	char path[128], text[4];
-	uint32_t now;
-	int peer, error = backend_read_u32(vif, transaction, "state", XENBUS_RECONFIGURED, &now);
+	uint32_t now = XENBUS_UNKNOWN;
+	int peer = XENBUS_UNKNOWN,
+	    error = backend_read_u32(vif, transaction, "state", XENBUS_RECONFIGURED, &now);
 
 	if (error == 0)
 		error = peer_state_read(vif, transaction, &peer);
