@@ -55,7 +55,7 @@ static int config_read(struct vif *vif)
 
 static int tap_shape(struct vif *vif)
 {
-	int code = tap_set_queues(&vif->tap, vif->config.n_queues);
+	int code = tap_set_queues(&vif->tap, vif->control->link, vif->config.n_queues);
 
 	if (code == 0)
 		code = tap_set_offload(&vif->tap, offload_tap_flags(&vif->config.features));

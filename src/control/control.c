@@ -152,6 +152,18 @@ void control_update(struct control *control)
 	}
 }
 
+struct control_count control_count(const struct control *control)
+{
+	struct control_count count = { 0 };
+	struct vif *vif;
+
+	cds_list_for_each_entry(vif, &control->vifs, in_all) {
+		count.vifs++;
+		count.queues += vif->n_workers; /* cppcheck-suppress uninitvar; set by the loop */
+	}
+	return count;
+}
+
 void control_refresh(struct control *control)
 {
 	uint16_t self;

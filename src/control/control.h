@@ -90,6 +90,12 @@ void control_update(struct control *control);
  */
 void control_refresh(struct control *control);
 
+struct control_count {
+	unsigned vifs;	 /* in the registry, connected or not */
+	unsigned queues; /* that carry traffic */
+};
+struct control_count control_count(const struct control *control);
+
 /* Asks for another look at vifs marked for it, in a second. */
 void control_retry_later(struct control *control);
 

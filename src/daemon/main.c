@@ -73,18 +73,13 @@ static void limits_raise(void)
 
 static void tell_ready(struct daemon *daemon)
 {
-	unsigned n_vifs = 0, n_queues = 0;
-	struct vif *vif;
+	struct control_count count = control_count(&daemon->control);
 
-	cds_list_for_each_entry(vif, &daemon->control.vifs, in_all) {
-		n_vifs++;
-		n_queues += vif->n_workers; /* cppcheck-suppress uninitvar; set by the loop */
-	}
 	log_event(
 		LOG_LEVEL_INFO, MESSAGE_READY,
 		"ready in domain %u: %u vifs found, %u queues carry traffic; up to %u queues a vif",
-		daemon->control.domid, n_vifs, n_queues, daemon->config.vifs.max_queues);
-	service_notify("READY=1\nSTATUS=%u vifs, %u queues", n_vifs, n_queues);
+		daemon->control.domid, count.vifs, count.queues, daemon->config.vifs.max_queues);
+	service_notify("READY=1\nSTATUS=%u vifs, %u queues", count.vifs, count.queues);
 }
 
 static int daemon_run(struct daemon *daemon)

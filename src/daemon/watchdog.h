@@ -4,7 +4,8 @@
  * twice in its time the daemon says that it is alive, if the control thread
  * turns and every worker moves. A daemon with a stuck worker says so in the
  * log and is not fed any longer, so that it is restarted: a guest stays
- * connected, and is served again. Then the state is saved.
+ * connected, and is served again. It says, too, how many vifs and queues there
+ * are, for systemctl status. Then the state is saved.
  *
  * Without a watchdog (WatchdogSec=) there is no timer and no look.
  */

@@ -59,6 +59,20 @@ static int queue_bind(struct queue *queue, const struct worker_setup *setup,
 	return 0;
 }
 
+/* The segments' memory, and a page that nobody may touch: others' memory must not come next. */
+#define SEGMENTS_MAPPED (QUEUE_SEGMENTS_SIZE + TO_GUEST_PAGE)
+
+static uint8_t *segments_map(void)
+{
+	uint8_t *memory = mmap(NULL, SEGMENTS_MAPPED, PROT_READ | PROT_WRITE,
+			       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (memory == MAP_FAILED)
+		return NULL;
+	mprotect(memory + QUEUE_SEGMENTS_SIZE, TO_GUEST_PAGE, PROT_NONE);
+	return memory;
+}
+
 int queue_open(struct queue *queue, const struct worker_setup *setup, struct worker_error *error)
 {
 	int code;
@@ -69,13 +83,10 @@ int queue_open(struct queue *queue, const struct worker_setup *setup, struct wor
 	queue->stall_ns = setup->stall_ms * CLOCK_MS_IN_NS;
 	queue->tap_fd = setup->tap_fd;
 	queue->credit = setup->credit;
-	queue->segments = mmap(NULL, QUEUE_SEGMENTS_SIZE, PROT_READ | PROT_WRITE,
-			       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (queue->segments == MAP_FAILED) {
-		queue->segments = NULL;
+	queue->segments = segments_map();
+	if (!queue->segments)
 		return worker_fail(error, -errno, "can't get memory, bytes:", setup->index,
-				   QUEUE_SEGMENTS_SIZE);
-	}
+				   SEGMENTS_MAPPED);
 	code = evtchn_open(&queue->evtchn, queue->name);
 	if (code < 0)
 		return worker_fail(error, code, "can't open /dev/xen/evtchn for domain",
@@ -147,5 +158,5 @@ void queue_close(struct queue *queue)
 		grants_unmap(queue->grants, queue->rx.shared);
 	grants_close(queue->grants);
 	if (queue->segments)
-		munmap(queue->segments, QUEUE_SEGMENTS_SIZE);
+		munmap(queue->segments, SEGMENTS_MAPPED);
 }

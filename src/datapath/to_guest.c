@@ -65,7 +65,7 @@ static uint32_t frame_read(struct queue *queue, uint8_t *data)
 
 	if (n >= (ssize_t)(QUEUE_VNET_SIZE + FROM_GUEST_FRAME_MIN))
 		return n - QUEUE_VNET_SIZE;
-	if (n < 0) {
+	if (n < 0 && n != -EINVAL) {
 		queue->tap_readable = false;
 		queue->tap_gone = n != -EAGAIN && n != -EINTR;
 		return 0;
@@ -98,12 +98,16 @@ static void frame_copy_add(struct queue *queue, struct queue_frame_in *frame, co
 	queue->rx.cons += frame->plan.slots;
 }
 
-/* Where a segment of len bytes goes: within a page if it can be, else from a page's beginning. */
+/*
+ * Where a segment of len bytes goes: within the page that is in use if it can be, else from the
+ * next page's beginning. So it takes no more new pages than slots, as QUEUE_SEGMENTS_SIZE wants.
+ */
 static size_t staging_next_segment(size_t used, uint32_t len)
 {
 	size_t in_page = used & (TO_GUEST_PAGE - 1);
 
-	return in_page + len <= TO_GUEST_PAGE ? used : used + TO_GUEST_PAGE - in_page;
+	return in_page == 0 || in_page + len <= TO_GUEST_PAGE ? used
+							      : used + TO_GUEST_PAGE - in_page;
 }
 
 /* Writes segment n as the burst's next frame. False: the ring has no room for it. */

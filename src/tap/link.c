@@ -84,6 +84,20 @@ int link_setup(struct link_socket *link, int ifindex, const uint8_t *mac, unsign
 	return link_errno(error);
 }
 
+int link_set_txqlen(struct link_socket *link, int ifindex, unsigned txqlen)
+{
+	struct rtnl_link *change = rtnl_link_alloc();
+	int error = -NLE_NOMEM;
+
+	if (change) {
+		rtnl_link_set_ifindex(change, ifindex);
+		rtnl_link_set_txqlen(change, txqlen);
+		error = rtnl_link_change(socket_of(link), change, change, 0);
+	}
+	rtnl_link_put(change);
+	return link_errno(error);
+}
+
 struct link_search {
 	const char *alias;
 	char *name;

@@ -30,6 +30,9 @@ void link_close(struct link_socket *link);
 int link_setup(struct link_socket *link, int ifindex, const uint8_t *mac, unsigned txqlen,
 	       const char *alias);
 
+/* Sets the transmit queue length alone. 0, or -errno. */
+int link_set_txqlen(struct link_socket *link, int ifindex, unsigned txqlen);
+
 /* The link with this alias: its ifindex (above 0) and name; 0: none; or -errno. */
 int link_find_alias(struct link_socket *link, const char *alias, char name[IFNAMSIZ]);
 

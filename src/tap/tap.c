@@ -67,7 +67,7 @@ static int tap_make(struct tap *tap, struct link_socket *link, const char *name,
 	tap->ifindex = if_nametoindex(name);
 	error = tap->ifindex ? 0 : -errno;
 	if (error == 0)
-		error = link_setup(link, tap->ifindex, tap_mac, TAP_QUEUE_FRAMES, alias);
+		error = link_setup(link, tap->ifindex, tap_mac, TAP_VIF_FRAMES, alias);
 	if (error == 0 && ioctl(tap->fd[0], TUNSETPERSIST, 1ul) < 0)
 		error = -errno;
 	if (error < 0) {
@@ -153,8 +153,10 @@ void tap_destroy(struct tap *tap, struct link_socket *link)
 	tap_close(tap);
 }
 
-int tap_set_queues(struct tap *tap, unsigned n)
+int tap_set_queues(struct tap *tap, struct link_socket *link, unsigned n)
 {
+	unsigned frames = TAP_VIF_FRAMES / n;
+
 	while (tap->n_active != n) {
 		bool attach = tap->n_active < n;
 		struct ifreq request = { .ifr_flags =
@@ -165,7 +167,8 @@ int tap_set_queues(struct tap *tap, unsigned n)
 			return -errno;
 		tap->n_active = attach ? queue + 1 : queue;
 	}
-	return 0;
+	return link_set_txqlen(link, tap->ifindex,
+			       frames < TAP_QUEUE_FRAMES_MIN ? TAP_QUEUE_FRAMES_MIN : frames);
 }
 
 int tap_set_offload(struct tap *tap, unsigned flags)
@@ -186,7 +189,7 @@ void tap_discard(struct tap *tap)
 
 	/* Bounded: frames may come as fast as they go. */
 	for (unsigned i = 0; i < tap->n_active; i++)
-		for (unsigned n = 0; n < TAP_QUEUE_FRAMES; n++)
+		for (unsigned n = 0; n < TAP_VIF_FRAMES; n++)
 			if (read(tap->fd[i], some, sizeof(some)) < 0)
 				break;
 }

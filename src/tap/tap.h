@@ -27,11 +27,14 @@
 #include "vif_config.h"
 
 /*
- * Frames that the kernel keeps for a queue whose worker is busy. Long enough
- * for a full-size TCP window of ordinary frames, short enough to bound what a
- * guest that takes nothing can make the kernel keep.
+ * Frames that the kernel keeps for a vif whose workers are busy, its active
+ * queues sharing them. Long enough for a full-size TCP window of ordinary
+ * frames; and a bound of what a guest that takes nothing can make the kernel
+ * keep, which knows frames only: at 64 KiB each, 128 MiB.
  */
-#define TAP_QUEUE_FRAMES 2048
+#define TAP_VIF_FRAMES 2048
+/* As many as a ring has slots; no queue has less. */
+#define TAP_QUEUE_FRAMES_MIN 256
 
 struct tap {
 	int ifindex; /* 0: not open */
@@ -72,8 +75,11 @@ void tap_close(struct tap *tap);
 /* Removes the tap, whoever else holds descriptors of it. */
 void tap_destroy(struct tap *tap, struct link_socket *link);
 
-/* Attaches queues 0 .. n - 1 and detaches the others, whose frames are dropped. 0, or -errno. */
-int tap_set_queues(struct tap *tap, unsigned n);
+/*
+ * Attaches queues 0 .. n - 1 and detaches the others, whose frames are dropped; each
+ * keeps its share of TAP_VIF_FRAMES. 0, or -errno.
+ */
+int tap_set_queues(struct tap *tap, struct link_socket *link, unsigned n);
 
 /* Sets which unfinished frames (TUN_F_*) may be read from the tap. 0, or -errno. */
 int tap_set_offload(struct tap *tap, unsigned flags);
@@ -89,7 +95,8 @@ void tap_name(const struct tap *tap, char name[IFNAMSIZ]);
 
 /*
  * Reads one frame and its header into buf. Its length, header included;
- * -EAGAIN: none; another -errno: the tap is gone. Never waits.
+ * -EAGAIN: none; -EINVAL: one that virtio_net_hdr has no words for, and it is dropped (from
+ * NICs that merge frames and don't say of what kind); another -errno: the tap is gone. Never waits.
  */
 ssize_t tap_read(int fd, void *buf, size_t size);
 

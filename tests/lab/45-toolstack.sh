@@ -83,7 +83,7 @@ step "paused and unpaused"
 ip=$(guest_ip g 1)
 xl network-attach g mac=00:16:3e:77:0a:01 script=vif-route ip="$ip" gatewaydev=xenbr1 || fail "network-attach, vif-route: status $?"
 wait_for 20 "the routed vif" attached
-expect_eq "vif-route's route" "$(ip -o route show "$ip" | sed 's/ *$//')" "$ip dev $(guest_vif g 1) scope link src 10.77.1.1 metric 2"
+expect_eq "vif-route's route" "$(route_to "$ip")" "$ip dev $(guest_vif g 1) scope link src 10.77.1.1 metric 2"
 ping_clean "$ip" 1472 3
 guest_run g "ip route add 10.77.9.1 dev eth1"
 ip addr add 10.77.9.1/32 dev lo
@@ -96,7 +96,7 @@ detach
 xl network-attach g mac=00:16:3e:77:0a:01 script=vif-nat ip="$ip" || fail "network-attach, vif-nat: status $?"
 wait_for 20 "the vif behind vif-nat" attached
 gateway=10.77.1.$(($(guest_number g) + 127))
-expect_eq "vif-nat's route" "$(ip -o route show "$ip" | sed 's/ *$//')" "$ip dev $(guest_vif g 1) scope link src $gateway"
+expect_eq "vif-nat's route" "$(route_to "$ip")" "$ip dev $(guest_vif g 1) scope link src $gateway"
 guest_ping_clean g "$gateway" 1472 3
 ping_clean "$ip" 1472 3
 step "vif-nat: TCP $(iperf "$ip" -t 1) Mbit/s"

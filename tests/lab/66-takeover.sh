@@ -7,9 +7,6 @@
 # lab: timeout 600
 . /mnt/tests/lib.sh
 
-carried() { cat "/sys/class/net/$(guest_vif k)/statistics/$1" 2> /dev/null || echo 0; }
-# carries_more RX TX: a good deal more than these bytes, both ways.
-carries_more() { [ "$(carried rx_bytes)" -gt $(($1 + 200000)) ] && [ "$(carried tx_bytes)" -gt $(($2 + 200000)) ]; }
 port() { basename "$(readlink "/sys/class/net/$(guest_vif k)/master")"; }
 
 # refused STATUS REGEX WORD...: vifctl ends with that status and says that.
@@ -34,8 +31,8 @@ moved() {
 	expect_eq "who has it after $verb" "$(owner k) $(driver k)" "$2 $3"
 	expect_eq "its bridge" "$(port)" xenbr0
 	expect_eq "states" "$(xenstore-read "$(guest_backend k)/state" "$(guest_frontend k)/state" | paste -sd' ')" "4 4"
-	rx=$(carried rx_bytes) tx=$(carried tx_bytes)
-	wait_for 90 "both streams to go on after $verb" carries_more "$rx" "$tx"
+	rx=$(carried k rx_bytes) tx=$(carried k tx_bytes)
+	wait_for 90 "both streams to go on after $verb" carries_more k 200000 "$rx" "$tx"
 	begin=$((($(date +%s%N) - begin) / 1000000))
 	kill -INT $ping
 	wait $ping 2> /dev/null || true
@@ -61,7 +58,7 @@ iperf3 -s -D -I "$STATE/iperf.pid"
 timeout 590 iperf3 -c "$(guest_ip k)" -t 560 -b 2M -l 1400 -i 1 --forceflush > "$OUT/to-guest.txt" 2>&1 &
 to=$!
 guest_start k stream "iperf3 -c 10.77.0.1 -t 560 -b 2M -l 1400 > /tmp/stream.txt 2>&1"
-wait_for 20 "traffic" carries_more 0 0
+wait_for 20 "traffic" carries_more k 200000 0 0
 moved takeover xenvifd none
 expect_eq "queues here" "$(vif_json k | jq '.queues | length')" 2
 expect_eq "reason" "$(vif_json k | jq -r .reason)" null
@@ -69,9 +66,9 @@ refused 1 'xenvifd serves it already' takeover "$vif"
 
 # Nobody keeps a list: the next daemon knows that the vif is its own.
 kill_daemon
-rx=$(carried rx_bytes) tx=$(carried tx_bytes)
+rx=$(carried k rx_bytes) tx=$(carried k tx_bytes)
 BESIDE_NETBACK=1 start_daemon
-wait_for 90 "both streams to go on after SIGKILL" carries_more "$rx" "$tx"
+wait_for 90 "both streams to go on after SIGKILL" carries_more k 200000 "$rx" "$tx"
 expect_eq "who has it after SIGKILL" "$(owner k) $(driver k)" "xenvifd none"
 expect_eq "its bridge after SIGKILL" "$(port)" xenbr0
 

@@ -15,7 +15,7 @@ names=(openvswitch vifname route nat)
 netdev() { [ "$1" = 1 ] && echo lan7 || guest_vif g "$1"; }
 port() { basename "$(readlink "/sys/class/net/lan7/master")"; }
 tag() { ovs-vsctl get port "$(guest_vif g 0)" tag; }
-route() { ip -o route show "10.77.$1.$N" | sed 's/ *$//'; }
+route() { route_to "10.77.$1.$N"; }
 
 # served OWNER: all four, each in its place, and the guest reached over each.
 served() {

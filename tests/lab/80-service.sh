@@ -14,7 +14,6 @@ property() { systemctl show --value -p "$1" xenvifd.service; }
 ready() { [ "$(property ActiveState)/$(property SubState)" = active/running ]; }
 # restarted PID: another process serves, and says that it is ready.
 restarted() { ready && [ "$(property MainPID)" != "$1" ]; }
-carried() { cat "/sys/class/net/$(guest_vif "$1")/statistics/$2"; }
 seat() {
 	local dev
 	for g in a b; do
@@ -23,9 +22,7 @@ seat() {
 	done
 }
 told() { for g in a b; do xenstore-ls -f "$(guest_backend $g)"; xenstore-ls -f "$(guest_frontend $g)"; done; }
-moves() { # GUEST: a good deal more in both directions than a moment ago
-	[ "$(carried "$1" rx_bytes)" -gt $((rx[$1] + 500000)) ] && [ "$(carried "$1" tx_bytes)" -gt $((tx[$1] + 500000)) ]
-}
+moves() { carries_more "$1" 500000 "${rx[$1]}" "${tx[$1]}"; } # more than a moment ago
 # counted: a counter that only goes up, over all queues
 counted() { vif_json "$1" | jq '[.queues[].from_guest.packets] | add'; }
 

@@ -429,6 +429,14 @@ iperf() {
 	jq -er '.end.sum_received.bits_per_second / 1e6 | floor' <<< "$out" || fail "iperf3 $*: it gave no result"
 }
 
+# carried NAME COUNTER: of the backend's netdev, as the host counts them (rx_bytes is from the guest).
+carried() { cat "/sys/class/net/$(guest_vif "$1")/statistics/$2" 2> /dev/null || echo 0; }
+# carries_more NAME BYTES RX TX: so many bytes more than these, both ways.
+carries_more() { [ "$(carried "$1" rx_bytes)" -gt $(($3 + $2)) ] && [ "$(carried "$1" tx_bytes)" -gt $(($4 + $2)) ]; }
+
+# route_to ADDRESS: dom0's route, without the blanks that ip(8) ends it with.
+route_to() { ip -o route show "$1" | sed 's/ *$//'; }
+
 # ---------------------------------------------------------------- what may be left
 
 # grants_mapped DOMID: entries of a domain's grant table that somebody holds now.

@@ -106,6 +106,15 @@ static int write_frame(int fd, size_t size)
 	return tap_write(fd, frame, sizeof(struct virtio_net_hdr) + size);
 }
 
+/* How many frames the kernel keeps for each queue. */
+static int frames_of(struct fixture *f)
+{
+	struct ifreq request = { .ifr_name = "vif1.0" };
+
+	assert_int_equal(ioctl(f->control, SIOCGIFTXQLEN, &request), 0);
+	return request.ifr_qlen;
+}
+
 /* What scripts and toolstacks find before the frontend connects (USERS: down, MAC, queue). */
 static void test_is_made_as_scripts_expect(void **state)
 {
@@ -117,8 +126,7 @@ static void test_is_made_as_scripts_expect(void **state)
 	assert_false(flags_of(f) & (IFF_UP | IFF_RUNNING));
 	assert_int_equal(ioctl(f->control, SIOCGIFHWADDR, &request), 0);
 	assert_memory_equal(request.ifr_hwaddr.sa_data, mac, sizeof(mac));
-	assert_int_equal(ioctl(f->control, SIOCGIFTXQLEN, &request), 0);
-	assert_int_equal(request.ifr_qlen, TAP_QUEUE_FRAMES);
+	assert_int_equal(frames_of(f), TAP_VIF_FRAMES);
 	set_up(f, true);
 	assert_true(runs_soon(f, false));
 }
@@ -210,12 +218,14 @@ static void test_queues_attach_and_detach(void **state)
 
 	tap_make_queues(f, 8);
 	set_up(f, true);
-	for (unsigned n = 8; n > 0; n--)
-		assert_int_equal(tap_set_queues(&f->tap, n), 0);
+	for (unsigned n = 8; n > 0; n--) {
+		assert_int_equal(tap_set_queues(&f->tap, f->link, n), 0);
+		assert_int_equal(frames_of(f), n < 8 ? 2048 / (int)n : 256);
+	}
 	assert_int_equal(tap_set_carrier(&f->tap, true), 0);
 	assert_int_equal(write_frame(f->tap.fd[0], 60), 0);
 	for (unsigned n = 1; n <= 8; n++)
-		assert_int_equal(tap_set_queues(&f->tap, n), 0);
+		assert_int_equal(tap_set_queues(&f->tap, f->link, n), 0);
 	assert_int_equal(write_frame(f->tap.fd[7], 60), 0);
 }
 

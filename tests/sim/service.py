@@ -1,17 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The daemon under a service manager: what it tells it, what it leaves with it and finds again."""
+import fcntl
 import json
 import os
 import signal
+import struct
 import time
 
-from kit import (PATIENCE, address_of, ask, bridge_addresses, check, connected, queues, same, show, test,
-                 until)
+from kit import (PATIENCE, address_of, ask, bridge_addresses, check, connected, losses, queues, same,
+                 show, test, total, until)
 from manager import ServiceManager
 from restart import EVERY, port
 from traffic import TcpLoad, UdpStream, ping
 
 QUEUES = "8"
+TUNSETVNETHDRSZ, VNET_SIZE = 0x400454d8, 10
 
 
 def carrier_changes(host, name):
@@ -35,17 +38,20 @@ def counters(vif):
 def kept_and_forgotten(host):
     """A vif's tap is kept while there is the vif, each queue under its name, and the state."""
     manager = ServiceManager(host)
-    daemon = manager.start("--max-queues", "2")
+    daemon = manager.start("--max-queues", "2", watchdog=0.4)
     check("STATUS=0 vifs, 0 queues" in manager.said, manager.said)
     same(manager.names(), ["state"], "what is kept")
     bridge_addresses(host)
     vif, guest = connected(host, 1, queues=2)
+    until(lambda: "STATUS=1 vifs, 2 queues" in manager.said, 5 * PATIENCE, "the status to follow")
+    manager.said.clear()
     same(manager.names(), ["state", "vif1.0-q0", "vif1.0-q1"], "what is kept")
     same(guest.terminate(20 * PATIENCE), 0, "the guest's end")
     vif.unplug(20 * PATIENCE)
     until(lambda: manager.names() == ["state"], 10 * PATIENCE, "the tap to be let go")
     check(not os.path.exists(f"/sys/class/net/{vif.name}"), "the tap is still there")
     until(lambda: vif.name not in host.run(["ip", "-o", "link"]), 5 * PATIENCE, "the tap to go")
+    until(lambda: "STATUS=0 vifs, 0 queues" in manager.said, 5 * PATIENCE, "the status to follow")
     same(daemon.terminate(), 0, "the daemon's end")
     check("STOPPING=1" in manager.said, manager.said)
     manager.start("--max-queues", "2")
@@ -102,6 +108,24 @@ def restarted(host, number):
 
 test("restart", brief=True, cost=8, number=signal.SIGTERM)(restarted)
 test("killed", cost=8, number=signal.SIGKILL)(restarted)
+
+
+@test(cost=2)
+def unreadable(host):
+    """A frame that the kernel can't hand over, as of a NIC whose merged frames say of no kind that
+    they are, is lost and counted; the tap is not taken for removed."""
+    bridge_addresses(host)
+    manager = ServiceManager(host)
+    manager.start("--max-queues", "1")
+    vif, guest = connected(host, 1)
+    same(ping(guest.netns, "10.0.0.1"), 3, "pings")
+    for size in (100000, VNET_SIZE):  # longer than what the daemon reads: -EINVAL for each frame
+        fcntl.ioctl(manager.fd("vif1.0-q0"), TUNSETVNETHDRSZ, struct.pack("i", size))
+        if size != VNET_SIZE:
+            same(ping(guest.netns, "10.0.0.1", timeout=0.3), 0, "pings that can't come back")
+    check(total(vif, "to_guest", "error_vnet") >= 3, f"{losses(vif)}")
+    same(vif.states(), ("4", "4"), "states")
+    same(ping(guest.netns, "10.0.0.1"), 3, "pings afterwards")
 
 
 @test(cost=4)

@@ -12,6 +12,7 @@ import hashlib
 import os
 import random
 import select
+import signal
 import socket
 import struct
 import threading
@@ -186,6 +187,16 @@ def flood(host):
     check(short < cut / 10 + 2, f"{short} of {cut} frames were cut short")
 
 
+def gather(sock, got):
+    """What has come in with the tag goes to got, whose length it gives."""
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            came = receive(sock)
+            if came and came[0] == VID:
+                got.append(came[1])
+    return len(got)
+
+
 @test(cost=2, brief=True)
 def segments(host):
     """Single frames of many sizes: what comes of each is whole, in order, and adds up."""
@@ -201,18 +212,31 @@ def segments(host):
             out.send(gso_frame(vif, seq, payload, gso_size))
             got = []
 
-            def arrived():
-                with contextlib.suppress(BlockingIOError):
-                    while True:
-                        came = receive(into)
-                        if came and came[0] == VID:
-                            got.append(came[1])
-                return len(got) >= wanted
-
-            until(arrived, 10 * PATIENCE, f"{wanted} segments of {size} bytes")
+            until(lambda: gather(into, got) >= wanted, 10 * PATIENCE,
+                  f"{wanted} segments of {size} bytes")
             check_segments(got, payload, seq, gso_size)
     # What is no longer than a segment is not GSO to the kernel.
     same(total(vif, "to_guest", "segmented"), len(sizes) - 1, "frames cut up")
+    same(losses(vif), {}, "lost frames")
+
+
+@test(cost=2, brief=True)
+def whole_pages(host):
+    """A burst of frames whose segments are whole pages long: they take no more than their slots."""
+    start(host)
+    vif, guest = connected(host, 1, queues=1)
+    frames, gso_size = 16, 2 * 4096 - 58  # behind headers of 58 bytes
+    payload = random.Random(1).randbytes(8 * gso_size)
+    got = []
+    with packet_socket(host.netns, "xenbr0") as out, \
+            packet_socket(guest.netns, guest.ifname) as into:
+        host.daemon.process.signal(signal.SIGSTOP)  # so that all of them wait for one burst
+        for _ in range(frames):
+            out.send(gso_frame(vif, 0, payload, gso_size))
+        host.daemon.process.signal(signal.SIGCONT)
+        until(lambda: gather(into, got) >= 8 * frames, 10 * PATIENCE, "all segments")
+    for n in range(frames):
+        check_segments(got[8 * n:8 * n + 8], payload, 0, gso_size)
     same(losses(vif), {}, "lost frames")
 
 
