@@ -58,7 +58,7 @@ wait $stream || true
 ping_clean "$(guest_ip g)" 1472
 
 old=$(guest_id g)
-guest_run g "(sleep 1; reboot -f) > /dev/null 2>&1 &"
+xl reboot g || fail "xl reboot: status $?"
 wait_for 40 "the guest to reboot" not xl domname "$old"
 guest_wait g
 expect_ge "the rebooted guest's domid" "$(guest_id g)" $((old + 1))

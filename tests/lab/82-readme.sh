@@ -48,8 +48,6 @@ served() {
 		"$(basename "$(readlink "/sys/bus/xen-backend/devices/vif-$(guest_id "$1")-0/driver" || echo none)")" "$2"
 	step "TCP: $(iperf "$(guest_ip "$1")" -t 1) Mbit/s to $1, $(iperf "$(guest_ip "$1")" -R -t 1) from it"
 }
-# stops NAME: it goes off when xl shutdown asks it to.
-stops() { guest_run "$1" 'mkdir -p /sbin; printf "#!/bin/sh\nexec /bin/busybox poweroff -f\n" > /sbin/poweroff; chmod 755 /sbin/poweroff'; }
 gone() { rm -f "$STATE/$1.id" "$STATE/$1.tty"; }
 
 mkdir $folder
@@ -71,8 +69,6 @@ served g none
 expect_eq "queues of a guest of two CPUs" "$(vif_json g | jq '.queues | length')" 2
 expect_eq "whom systemctl has at work" "$(systemctl is-active xenvifd)" active
 
-stops k
-stops g
 follow "**Back to the kernel's backend**"
 gone k
 guest_wait g
