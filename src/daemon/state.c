@@ -4,10 +4,10 @@
 
 #include <errno.h>
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -20,8 +20,21 @@
 /* 4096 queues, with their counters' and histograms' names and numbers. */
 #define STATE_SIZE_MAX (16u * 1024 * 1024)
 
+/*
+ * The file has two places for the JSON text, and at its beginning says which one is good. What
+ * is saved goes to the other one first: a daemon that is killed meanwhile leaves the one before.
+ */
+struct state_head {
+	char magic[8]; /* STATE_MAGIC */
+	uint64_t at;   /* STATE_PLACE(0 or 1) */
+	uint64_t size; /* 0 .. STATE_SIZE_MAX */
+};
+#define STATE_MAGIC    "xenvifd"
+#define STATE_PLACE(n) (4096u + (uint64_t)(n)*STATE_SIZE_MAX)
+
 struct state {
 	int fd;	      /* -1: there is no file, and nothing is kept */
+	uint64_t at;  /* of the place that is good */
 	json_t *read; /* of the daemon before; NULL: nothing */
 };
 
@@ -62,48 +75,48 @@ static int state_recall_carrier(void *ctx, const char *vif)
 	return VIF_CARRIER_AUTO;
 }
 
-/* The whole file as text; NULL and a reason. */
-static char *file_read(int fd, size_t *size, const char **why)
+static bool head_is_good(const struct state_head *head)
 {
-	struct stat stat;
-	char *text;
-
-	*why = "too large";
-	if (fstat(fd, &stat) < 0 || stat.st_size > (off_t)STATE_SIZE_MAX)
-		return NULL;
-	*size = stat.st_size;
-	text = malloc(*size + 1);
-	*why = "can't be read";
-	if (text && pread(fd, text, *size, 0) == (ssize_t)*size)
-		return text;
-	free(text);
-	return NULL;
+	return memcmp(head->magic, STATE_MAGIC, sizeof(head->magic)) == 0 &&
+	       (head->at == STATE_PLACE(0) || head->at == STATE_PLACE(1)) &&
+	       head->size <= STATE_SIZE_MAX;
 }
 
-static json_t *file_parse(int fd)
+/* The text that head tells of, parsed; NULL and a reason. */
+static json_t *place_parse(int fd, const struct state_head *head, json_error_t *error)
 {
-	const char *why;
-	json_error_t error;
+	char *text = malloc(head->size + 1);
 	json_t *json = NULL;
-	size_t size;
-	char *text = file_read(fd, &size, &why);
 
-	if (text && size > 0) {
-		json = json_loadb(text, size, 0, &error);
-		why = error.text;
-	}
+	snprintf(error->text, sizeof(error->text), "it can't be read");
+	if (text && pread(fd, text, head->size, head->at) == (ssize_t)head->size)
+		json = json_loadb(text, head->size, 0, error);
+	free(text);
 	if (json && json_integer_value(json_object_get(json, "version")) != STATE_VERSION) {
 		json_decref(json);
 		json = NULL;
-		why = "of another version";
+		snprintf(error->text, sizeof(error->text), "it is of another version");
 	}
-	if (!json && !(text && size == 0)) /* empty: no daemon came so far as to save something */
+	return json;
+}
+
+static void file_read(struct state *state)
+{
+	struct state_head head;
+	json_error_t error = { .text = "it does not begin as it should" };
+	ssize_t n = pread(state->fd, &head, sizeof(head), 0);
+
+	if (n == 0)
+		return; /* no daemon came so far as to save something */
+	if (n == sizeof(head) && head_is_good(&head)) {
+		state->at = head.at;
+		state->read = place_parse(state->fd, &head, &error);
+	}
+	if (!state->read)
 		log_event(LOG_LEVEL_WARNING, MESSAGE_STATE_LOST,
 			  "the counters begin anew, and carriers are as at first: the state that "
 			  "was kept is no good: %s",
-			  why);
-	free(text);
-	return json;
+			  error.text);
 }
 
 struct state *state_open(void)
@@ -114,7 +127,7 @@ struct state *state_open(void)
 		return NULL;
 	state->fd = service_take(STATE_NAME);
 	if (state->fd >= 0) {
-		state->read = file_parse(state->fd);
+		file_read(state);
 		return state;
 	}
 	state->fd = memfd_create("xenvifd-" STATE_NAME, MFD_CLOEXEC);
@@ -156,12 +169,26 @@ static void vif_write(json_t *vifs, json_t *queues, const struct vif *vif)
 	}
 }
 
+static int file_write(struct state *state, const char *text, size_t size)
+{
+	struct state_head head = { STATE_MAGIC, STATE_PLACE(state->at == STATE_PLACE(0)), size };
+
+	if (size > STATE_SIZE_MAX)
+		return -EFBIG;
+	errno = ENOSPC; /* of one that came to its end before all was written */
+	if (pwrite(state->fd, text, size, head.at) != (ssize_t)size ||
+	    pwrite(state->fd, &head, sizeof(head), 0) != sizeof(head))
+		return -errno;
+	state->at = head.at;
+	return 0;
+}
+
 void state_save(struct state *state, const struct control *control)
 {
 	json_t *vifs, *queues, *json;
 	const struct vif *vif;
 	char *text;
-	size_t size;
+	int error;
 
 	if (state->fd < 0)
 		return;
@@ -174,9 +201,9 @@ void state_save(struct state *state, const struct control *control)
 	json_decref(json);
 	if (!text)
 		return; /* what was saved last stays */
-	size = strlen(text);
-	if (ftruncate(state->fd, 0) < 0 || pwrite(state->fd, text, size, 0) != (ssize_t)size)
-		log_warning("counters and carriers were not saved: %s", strerror(errno));
+	error = file_write(state, text, strlen(text));
+	if (error < 0)
+		log_warning("counters and carriers were not saved: %s", strerror(-error));
 	free(text);
 }
 

@@ -34,6 +34,40 @@ def counters(vif):
     return flat
 
 
+class State:
+    """The memory file in which the daemon keeps what it knows: a head says where the text is."""
+    HEAD = struct.Struct("=8sQQ")
+    PLACES = (4096, 4096 + (16 << 20))
+
+    def __init__(self, manager):
+        self.file = os.fdopen(os.dup(manager.fd("state")), "r+b", buffering=0)
+
+    def where(self):
+        """(place, size) of the text that is good."""
+        magic, at, size = self.HEAD.unpack(os.pread(self.file.fileno(), self.HEAD.size, 0))
+        check(magic == b"xenvifd\0" and at in self.PLACES, f"head: {magic}, {at}, {size}")
+        return at, size
+
+    def read(self):
+        at, size = self.where()
+        return json.loads(os.pread(self.file.fileno(), size, at))
+
+    def write(self, text):
+        os.ftruncate(self.file.fileno(), 0)
+        os.pwrite(self.file.fileno(), self.HEAD.pack(b"xenvifd", self.PLACES[0], len(text)), 0)
+        os.pwrite(self.file.fileno(), text, self.PLACES[0])
+
+    def write_file(self, data):
+        """The whole of it."""
+        os.ftruncate(self.file.fileno(), 0)
+        os.pwrite(self.file.fileno(), data, 0)
+
+    def tear(self):
+        """As a daemon leaves it that is killed while it saves."""
+        at, size = self.where()
+        os.pwrite(self.file.fileno(), b"{" * size, next(p for p in self.PLACES if p != at))
+
+
 @test(cost=3)
 def kept_and_forgotten(host):
     """A vif's tap is kept while there is the vif, each queue under its name, and the state."""
@@ -136,14 +170,20 @@ def kept_things_are_no_good(host):
     daemon = manager.start("--max-queues", "4")
     vif, guest = connected(host, 1, queues=4)
     same(ping(guest.netns, "10.0.0.1"), 3, "pings")
-    state = os.fdopen(os.dup(manager.fd("state")), "r+b", buffering=0)
-    for number, text in enumerate((b"", b"{", b'{"version": 99, "queues": []}',
-                                   b'{"version": 1, "queues": 7}', b"\0" * 100000)):
+    state, places = State(manager), set()
+    head = State.HEAD.pack
+    # What is left for the next daemon; a text, or a file; whether it is no good.
+    left = ((state.write, b"{", True), (state.write, b'{"version": 99, "queues": []}', True),
+            (state.write, b'{"version": 1, "queues": 7}', False), (state.write_file, b"", False),
+            (state.write_file, b"\0" * 100000, True), (state.write_file, b"xenvifd", True),
+            (state.write_file, head(b"xenvifd", 4097, 2) + bytes(8000), True),
+            (state.write_file, head(b"xenvifd", 4096, 1 << 40) + bytes(8000), True),
+            (state.write_file, head(b"xenvifd", 4096, 9000) + bytes(8000), True))
+    for number, (write, text, bad) in enumerate(left):
         daemon.terminate()
-        saved = json.loads(os.pread(state.fileno(), 1 << 20, 0))
+        saved = state.read()
         same((saved["version"], len(saved["queues"])), (1, 4), "what was saved")
-        os.ftruncate(state.fileno(), 0)
-        os.pwrite(state.fileno(), text, 0)
+        write(text)
         if number == 1:  # one of the queues is missing
             manager._take(["FDSTOREREMOVE=1", "FDNAME=vif1.0-q2"], [])
         if number == 2:  # one is no tap at all
@@ -155,10 +195,21 @@ def kept_things_are_no_good(host):
         until(lambda: len(show(vif)["queues"]) == 4, 10 * PATIENCE, "the queues to be back")
         same(ping(guest.netns, "10.0.0.1"), 3, f"pings after {number}")
         check(("tap kept" in daemon.log) == (number not in (1, 2)), daemon.log)
-        good = text in (b"", b'{"version": 1, "queues": 7}')
-        check(("the counters begin anew" in daemon.log) != good, daemon.log)
+        same("the counters begin anew" in daemon.log, bad, f"whether {text[:100]} is no good")
         names = ["state"] + [f"vif1.0-q{i}" for i in range(4)]
         until(lambda: manager.names() == names, 5, f"{names} to be kept, not {manager.names()}")
+    for _ in range(3):  # killed while it saves, it has saved the time before
+        daemon.terminate()
+        places.add(state.where()[0])
+        counted = {name: queue["from_guest"] for name, queue in state.read()["queues"].items()}
+        state.tear()
+        manager.start("--max-queues", "4")
+        check("tap kept" in daemon.log and "begin anew" not in daemon.log, daemon.log)
+        for queue in queues(vif):
+            check(queue["from_guest"]["packets"] >= counted[f"vif1.0-q{queue['queue']}"]["packets"],
+                  f"{queue} after {counted}")
+    check(sum(counts["packets"] for counts in counted.values()) > 0, f"{counted}")
+    same(places, set(State.PLACES), "places of what was saved")
     same(guest.running(), True, "the guest runs")
 
 
@@ -196,15 +247,14 @@ def carrier_stays(host):
     manager.start("--max-queues", "2")
     vifs[0].wait_backend("2", 10 * PATIENCE)
     same(is_set_to(), dict.fromkeys(set_to, "auto"), "after another vif took the number")
-    state = os.fdopen(os.dup(manager.fd("state")), "r+b", buffering=0)
+    state = State(manager)
     for text, left in ((b'{"version": 1, "queues": {}}', "auto"),
                        (b'{"version": 1, "vifs": {"vif2.0": {"carrier": "off"}}}', "off"),
                        (b'{"version": 1, "vifs": {"vif2.0": {"carrier": "up"}}}', "auto"),
                        (b'{"version": 1, "vifs": [1], "queues": {}}', "auto"),
                        (b'{"version": 1, "vifs": {"vif2.0": 1}}', "auto")):
         daemon.terminate()
-        os.ftruncate(state.fileno(), 0)
-        os.pwrite(state.fileno(), text, 0)
+        state.write(text)
         manager.start("--max-queues", "2")
         same(show(vifs[1])["tap"]["carrier_set"], left, f"after {text}")
         same(vifs[1].states(), ("4", "4"), f"states after {text}")
