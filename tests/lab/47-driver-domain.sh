@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A driver domain: a PV guest in which the backend and xl devd run, with the
 # bridge. Another guest's vif names it (backend=), and dom0 has no part in its
-# traffic. The vif goes and comes again, and so does the driver domain itself.
+# traffic. The vif goes and comes again, and so does the driver domain itself; the second
+# one has the kernel's backend, too, and the running guest's vif moves from it to ours and back.
 # lab: by name
 # lab: timeout 600
 . /mnt/tests/lib.sh
@@ -25,7 +26,7 @@ netdom_image() {
 	rm -rf $work
 }
 
-# netdom_up: a new driver domain, at work when this returns.
+# netdom_up [MODULE]: a new driver domain, at work when this returns, with this backend in its kernel.
 netdom_up() {
 	guest_create netdom vcpus=2 memory=512 initrd=/tmp/netdom.initrd vif=none config=driver_domain=1
 	BACKEND_DOMID=$(guest_id netdom)
@@ -37,6 +38,7 @@ netdom_up() {
 		ip link set xenbr0 up
 		ip addr add 10.77.0.1/24 dev xenbr0
 		(xl devd -F > /var/log/xen/xldevd.log 2>&1 < /dev/null &)" || fail "the driver domain's own set-up failed"
+	[ $# = 0 ] || guest_run netdom "modprobe $1 max_queues=$MAX_QUEUES"
 	if ours; then
 		guest_run netdom "(xenvifd --max-queues $MAX_QUEUES > /tmp/xenvifd.log 2>&1 < /dev/null &)"
 		wait_for 15 "xenvifd in the driver domain" guest_run netdom "vifctl show"
@@ -84,13 +86,33 @@ attach
 serves
 step "detached and attached"
 
+# moves VERB OWNER DRIVER: the vif changes hands in the driver domain, as vifctl and the kernel there have it.
+moves() {
+	local vif driver
+	vif=$(guest_vif g)
+	driver=/sys/bus/xen-backend/devices/vif-$(guest_id g)-0/driver
+	guest_run -t 120 netdom "vifctl $1 $vif" || fail "vifctl $1 in the driver domain: status $?"
+	expect_eq "who has it after $1" \
+		"$(guest_run netdom "vifctl owners --json $vif" | jq -r '.vifs[0].owner') $(guest_run netdom "readlink $driver || echo none" | sed 's|.*/||')" "$2 $3"
+	serves
+	step "$1 in the driver domain"
+}
+
 # The driver domain dies under the guest, and another takes its place.
 logs
 guest_destroy netdom
 xl network-detach g 0 || fail "network-detach after the driver domain's death: status $?"
-netdom_up
-attach
-serves
+if ours; then
+	netdom_up xen-netback
+	attach
+	serves
+	moves takeover xenvifd none
+	moves giveback xen-netback vif
+else
+	netdom_up
+	attach
+	serves
+fi
 guest_destroy g
 logs
 expect_eq "vifs left in the driver domain" "$(guest_run netdom 'ls /sys/class/net | grep vif || true')" ''

@@ -7,8 +7,8 @@
 # lab: timeout 500
 . /mnt/tests/lib.sh
 
-# Of the streams, in seconds: under emulation one kill and what is looked at take ten, or more beside other load.
-LENGTH=${LENGTH:-90} KILLS=${KILLS:-5}
+# Of the streams, in seconds; they may be paced (RATE). Under emulation one kill and what is looked at take ten, or more beside other load.
+LENGTH=${LENGTH:-90} KILLS=${KILLS:-5} RATE=${RATE:-}
 
 # told: what the store says of the guest's vif, both ends.
 told() {
@@ -39,10 +39,11 @@ seat > "$STATE/seat"
 guest_mark g
 
 iperf3 -s -D -I "$STATE/iperf.pid"
-timeout $((LENGTH + 60)) iperf3 -c "$(guest_ip g)" -t "$LENGTH" -i 1 --forceflush > "$OUT/to-guest.txt" 2>&1 &
+# shellcheck disable=SC2086 # options
+timeout $((LENGTH + 60)) iperf3 -c "$(guest_ip g)" $RATE -t "$LENGTH" -i 1 --forceflush > "$OUT/to-guest.txt" 2>&1 &
 to=$!
-guest_start g stream "iperf3 -c 10.77.0.1 -t $LENGTH -i 1 --forceflush"
-wait_for 10 "traffic" carries_more g 1000000 0 0
+guest_start g stream "iperf3 -c 10.77.0.1 $RATE -t $LENGTH -i 1 --forceflush"
+wait_for 60 "traffic" carries_more g 1000000 0 0
 
 gaps=''
 for i in $(seq "$KILLS"); do
@@ -51,7 +52,7 @@ for i in $(seq "$KILLS"); do
 	expect_eq "the tap while no daemon runs ($i)" "$(seat)" "$(cat "$STATE/seat")"
 	rx=$(carried g rx_bytes) tx=$(carried g tx_bytes) begin=$(date +%s%N)
 	start_daemon
-	wait_for 20 "both streams to go on after SIGKILL $i" carries_more g 1000000 "$rx" "$tx"
+	wait_for 60 "both streams to go on after SIGKILL $i" carries_more g 1000000 "$rx" "$tx"
 	gaps+="$((($(date +%s%N) - begin) / 1000000))"$'\n'
 	expect_eq "the tap after restart $i" "$(seat)" "$(cat "$STATE/seat")"
 	sleep 2

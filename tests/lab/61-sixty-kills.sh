@@ -4,4 +4,4 @@
 # lab: needs xenvifd
 # lab: by name
 # lab: timeout 1600
-LENGTH=1000 KILLS=60 . /mnt/tests/60-restart.sh
+RATE="-b 8M --pacing-timer 10000" LENGTH=1000 KILLS=60 . /mnt/tests/60-restart.sh
