@@ -5,12 +5,13 @@
 # one comes onto the kernel's backend, and its vif moves to ours and back as it runs.
 # lab: hvm
 # lab: by name
-# lab: timeout 800
+# lab: timeout 1000
 . /mnt/tests/lib.sh
 
-# created: the guest h, whose driver uses its vif.
+# created: the guest h, whose driver uses its vif. One vCPU, as in 12-pvh: spinning between two may
+# stop the emulated machine.
 created() {
-	guest_create h type=hvm vcpus=2 memory=256 kernel=/mnt/vmlinuz vif=bridge=xenbr0,type=ioemu,model=e1000 \
+	guest_create h type=hvm vcpus=1 queues=2 memory=256 kernel=/mnt/vmlinuz vif=bridge=xenbr0,type=ioemu,model=e1000 \
 		config='vnc=0' config='sdl=0' config='nographic=1' config='serial="file:/tmp/serial"'
 	wait_for 20 "the vif to connect" vif_connected h
 	expect_eq "the guest's driver" "$(guest_run h 'basename $(readlink /sys/class/net/eth0/device/driver)')" vif
