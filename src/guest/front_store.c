@@ -155,6 +155,14 @@ int front_store_backend_state(const struct front_store *store)
 	return (int)store_read_number(store, store->backend, "state", FRONT_UNKNOWN);
 }
 
+bool front_store_is_lost(const struct front_store *store)
+{
+	char text[32];
+	int rc = store_read(store, store->dir, "state", text, sizeof(text));
+
+	return rc < 0 && rc != -ENOENT && rc != -EACCES;
+}
+
 int front_store_set_state(struct front_store *store, enum front_state state)
 {
 	char path[256], text[8];

@@ -35,16 +35,13 @@ enum {
 	EXIT_BACKEND = 3,    /* the backend broke the protocol, or closed on an error */
 };
 
-/* libxenstore says nothing when xenstored goes away: look at least so often. */
-#define SESSION_LOOK_MS 2000u
-
 /* Why a session's wait ended. */
 enum session_event {
 	SESSION_STOP,	   /* a signal, or the time is over */
 	SESSION_RECONNECT, /* SIGUSR1 */
 	SESSION_WORKERS,   /* workers ended by themselves */
 	SESSION_CLOSED,	   /* the backend closes */
-	SESSION_GONE,	   /* the device was removed, or xenstored ended */
+	SESSION_GONE,	   /* the device was removed */
 };
 
 struct session {
@@ -169,7 +166,10 @@ static void session_settle(struct session *session)
 		say("the backend broke the protocol: %s", session->report.fault);
 }
 
-/* Looks at the states; true when they end the session. */
+/*
+ * Looks at the states; true when they end the session. Without xenstored a guest goes on, as one
+ * with a kernel does: it has its rings, and nobody can tell it anything.
+ */
 static bool session_look(struct session *session, enum session_event *event)
 {
 	struct front *front = &session->front;
@@ -178,7 +178,7 @@ static bool session_look(struct session *session, enum session_event *event)
 	front_store_drain(&front->store);
 	if (front_store_own_state(&front->store) == FRONT_UNKNOWN) {
 		*event = SESSION_GONE;
-		return true;
+		return !front_store_is_lost(&front->store);
 	}
 	state = front_store_backend_state(&front->store);
 	if (state == FRONT_CONNECTED && !session->announced) {
@@ -188,7 +188,8 @@ static bool session_look(struct session *session, enum session_event *event)
 		session->announced = true;
 	}
 	*event = SESSION_CLOSED;
-	return state == FRONT_CLOSING || state == FRONT_CLOSED || state == FRONT_UNKNOWN;
+	return state == FRONT_CLOSING || state == FRONT_CLOSED ||
+	       (state == FRONT_UNKNOWN && !front_store_is_lost(&front->store));
 }
 
 /* True when every worker has ended, or one found the backend at fault. */
@@ -209,7 +210,7 @@ static enum session_event session_wait(struct session *session)
 		{ .fd = session->done_fd, .events = POLLIN },
 	};
 	enum session_event event;
-	uint64_t ended = 0, left;
+	uint64_t ended = 0;
 
 	for (;;) {
 		uint64_t now = session_now_ms();
@@ -223,8 +224,7 @@ static enum session_event session_wait(struct session *session)
 			return SESSION_WORKERS;
 		if (session->end_ms && now >= session->end_ms)
 			return SESSION_STOP;
-		left = session->end_ms ? session->end_ms - now : SESSION_LOOK_MS;
-		poll(fds, 3, (int)(left < SESSION_LOOK_MS ? left : SESSION_LOOK_MS));
+		poll(fds, 3, session->end_ms ? (int)(session->end_ms - now) : -1);
 	}
 }
 
@@ -252,8 +252,7 @@ static int session_close(struct session *session, enum session_event event, int 
 	int status = rc ? EXIT_HERE : EXIT_DONE;
 
 	if (event == SESSION_GONE)
-		say("vif %u.%u was removed, or xenstore went away", front->store.domid,
-		    front->store.devid);
+		say("vif %u.%u was removed", front->store.domid, front->store.devid);
 	if (event == SESSION_CLOSED)
 		status = session_follow(session);
 	else
