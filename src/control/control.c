@@ -71,7 +71,7 @@ static int source_open(struct control *control, struct loop_source *source, int 
 static int store_attach(struct control *control)
 {
 	struct store *store;
-	int error = store_open(&store);
+	int error = store_open(&store, control->store_lost); /* seen by its socket's end */
 
 	if (error < 0)
 		return error;

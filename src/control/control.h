@@ -60,7 +60,7 @@ struct control {
 	bool store_lost;	    /* xenstored is gone; looked for each second */
 
 	struct loop_source store_source; /* watch events */
-	struct loop_source alive_source; /* hangs up when xenstored dies; fd may be -1 */
+	struct loop_source alive_source; /* hangs up when xenstored dies; fd may be negative */
 	struct loop_source call_source;	 /* eventfd: a worker wants to be served, or gave up */
 	struct loop_source retry_source; /* timerfd: look again at vifs that want it */
 };

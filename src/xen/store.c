@@ -3,9 +3,11 @@
 #include "xen/store.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -19,7 +21,7 @@
 
 struct store {
 	struct xs_handle *handle;
-	int alive_fd; /* a connection of which nothing is asked */
+	int alive_fd; /* a connection of which nothing is asked; negative: there is none */
 };
 
 static struct xs_handle *handle_of(struct store *store)
@@ -32,41 +34,73 @@ static int store_errno(void)
 	return errno ? -errno : -EIO;
 }
 
+/* xenstored's socket, for connect. 0; -ENOENT: there is none here; another -errno. */
+static int socket_address(struct sockaddr_un *address)
+{
+	const char *path = xs_daemon_socket();
+	struct stat about;
+
+	if (!path || strlen(path) >= sizeof(address->sun_path))
+		return -ENAMETOOLONG;
+	if (stat(path, &about) < 0)
+		return -errno;
+	address->sun_family = AF_UNIX;
+	strcpy(address->sun_path, path);
+	return S_ISSOCK(about.st_mode) ? 0 : -ENOENT; /* XENSTORED_PATH may name a device */
+}
+
 /*
  * libxenstore's reader thread ends when xenstored does, and tells nobody. The
- * kernel does, on a connection of our own.
+ * kernel does, on a connection of our own: its descriptor, or -errno as above.
  */
 static int alive_connect(void)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	const char *path = xs_daemon_socket();
+	struct sockaddr_un address = { 0 };
+	int error = socket_address(&address);
 	int fd;
 
-	if (!path || strlen(path) >= sizeof(address.sun_path))
-		return -1;
-	strcpy(address.sun_path, path);
+	if (error < 0)
+		return error;
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
-		close(fd);
-		fd = -1;
-	}
-	return fd;
+	if (fd < 0)
+		return -errno;
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
+		return fd;
+	error = -errno;
+	close(fd);
+	return error;
 }
 
-int store_open(struct store **result)
+/* Whether xenstored has died since alive_connect. */
+static bool alive_ended(int fd)
+{
+	struct pollfd poll_for = { .fd = fd }; /* a negative one is passed over */
+
+	return poll(&poll_for, 1, 0) > 0;
+}
+
+/*
+ * Where xs_open finds nobody at the socket it turns to /dev/xen/xenbus. In the domain that
+ * xenstored died in, that device can be opened, and then a first read waits for ever.
+ */
+int store_open(struct store **result, bool has_socket)
 {
 	struct store *store = calloc(1, sizeof(*store));
 	int error;
 
 	if (!store)
 		return -ENOMEM;
-	store->handle = xs_open(0);
-	if (!store->handle) {
-		error = store_errno();
-		free(store);
+	store->alive_fd = error = alive_connect();
+	if (error >= 0 || (error == -ENOENT && !has_socket)) {
+		store->handle = xs_open(0);
+		error = store->handle ? 0 : store_errno();
+	}
+	if (error == 0 && alive_ended(store->alive_fd))
+		error = -ECONNREFUSED; /* meanwhile: nobody knows what xs_open has found */
+	if (error < 0) {
+		store_close(store);
 		return error;
 	}
-	store->alive_fd = alive_connect();
 	*result = store;
 	return 0;
 }
@@ -77,7 +111,8 @@ void store_close(struct store *store)
 		return;
 	if (store->alive_fd >= 0)
 		close(store->alive_fd);
-	xs_close(store->handle);
+	if (store->handle)
+		xs_close(store->handle);
 	free(store);
 }
 

@@ -16,6 +16,7 @@
 #ifndef XENVIFD_XEN_STORE_H
 #define XENVIFD_XEN_STORE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,15 +26,19 @@ struct store;
 #define STORE_TOKEN_SIZE     64
 #define STORE_NO_TRANSACTION 0u
 
-/* 0, or -errno. */
-int store_open(struct store **store);
+/*
+ * 0, or -errno. With a socket of xenstored's here, nobody else is asked: an error says that nobody
+ * listens at it. Without one, the kernel is (/dev/xen/xenbus), as in a driver domain, unless
+ * has_socket says that xenstored did have one here.
+ */
+int store_open(struct store **store, bool has_socket);
 void store_close(struct store *store);
 
 /* Readable while there may be watch events. */
 int store_fd(struct store *store);
 
 /*
- * Hangs up (EPOLLHUP) when xenstored dies, which store_fd does not tell; -1
+ * Hangs up (EPOLLHUP) when xenstored dies, which store_fd does not tell; negative
  * where xenstored runs in another domain and can't be watched so.
  */
 int store_alive_fd(struct store *store);

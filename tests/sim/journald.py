@@ -171,8 +171,7 @@ def store_lost(host):
     journal = Journald(host)
     daemon = journal.start(*([] if SANITIZED else ["--sandbox", "off"]))
     journal.wait("NO_SANDBOX")
-    with open(os.path.join(host.directory, "xenstored.pid")) as file:
-        os.kill(int(file.read()), 9)
+    host.kill_xenstored()
     entry = journal.wait("STORE_LOST")
     same((entry["PRIORITY"], about(entry)), ("3", {}), "the entry")
     daemon.kill()

@@ -502,8 +502,7 @@ class SimHost:
 
     def command(self, args, domid=0, netns="", env=None, wrap=()):
         """The command line that runs args as a part of domain domid (None: of none), in netns."""
-        words = {**(env or {}), "XENSTORED_PATH": f"{self.directory}/xenstored/socket",
-                 "XENSTORED_RUNDIR": f"{self.directory}/xenstored"}
+        words = {**(env or {}), "XENSTORED_RUNDIR": f"{self.directory}/xenstored"}
         if domid is not None:
             words |= {"XENSIM_DIR": self.directory, "XENSIM_DOMID": str(domid),
                       "LD_PRELOAD": self._preload(args[0])}
@@ -511,7 +510,9 @@ class SimHost:
             "UBSAN_OPTIONS", "print_stacktrace=1:halt_on_error=1"))
         netns = self.netns if netns == "" else netns
         enter = ["ip", "netns", "exec", netns] if netns else []
-        return enter + list(wrap) + ["env"] + [f"{k}={v}" for k, v in words.items()] + list(args)
+        # XENSTORED_PATH stands for the device, too, to which libxenstore turns without a xenstored
+        words = ["-u", "XENSTORED_PATH"] + [f"{k}={v}" for k, v in words.items()]
+        return enter + list(wrap) + ["env"] + words + list(args)
 
     def spawn(self, name, args, domid=0, netns="", wrap=()):
         """Starts a program; netns "" is the host's, None the machine's own. wrap: Daemon.start."""
@@ -526,6 +527,11 @@ class SimHost:
             raise RuntimeError(f"{' '.join(args)}: exit status {done.returncode}\n"
                                f"{done.stdout}{done.stderr}")
         return done.stdout
+
+    def kill_xenstored(self):
+        """SIGKILL. Its socket's file stays, as on a real host."""
+        with open(os.path.join(self.directory, "xenstored.pid")) as file:
+            os.kill(int(file.read()), signal.SIGKILL)
 
     # Network.
 

@@ -227,8 +227,7 @@ def without_xenstored(host):
     bridge_addresses(host)
     start(host)
     _, guest = connected(host, 1, queues=2)
-    with open(os.path.join(host.directory, "xenstored.pid")) as file:
-        os.kill(int(file.read()), 9)
+    host.kill_xenstored()
     until(lambda: "xenstored" in host.daemon.log, 10 * PATIENCE, "a line about it")
     line = next(line for line in host.daemon.log.splitlines() if "xenstored" in line)
     check(" error: " in line or " warning: " in line, line)
@@ -241,6 +240,47 @@ def without_xenstored(host):
         status = process.wait(20 * PATIENCE)
     check(status in (0, 1), f"exit status {status}")
     guest.kill()
+
+
+def with_xenbus(host):
+    """What a daemon is wrapped in to find a /dev/xen/xenbus, as in dom0, that never answers."""
+    dev = os.path.join(host.directory, "dev")
+    for folder in ("net", "shm", "xen"):
+        os.makedirs(os.path.join(dev, folder))
+    silent = socket.socket(socket.AF_UNIX)  # libxenstore takes a device or a socket
+    silent.bind(os.path.join(dev, "xen/xenbus"))
+    silent.listen()
+    script = os.path.join(host.directory, "with-xenbus")
+    with open(script, "w") as file:
+        file.write("for name in null urandom net/tun; do\n"
+                   f"touch {dev}/$name && mount --bind /dev/$name {dev}/$name || exit 1\n"
+                   "done\n"
+                   f"mount --bind /dev/shm {dev}/shm && mount --rbind {dev} /dev && exec \"$@\"\n")
+    return silent, ["sh", script]  # ip netns exec has given it mounts of its own
+
+
+@test(cost=6, expect_dead=True)
+def without_xenstored_in_dom0(host):
+    """xenstored dies where there is a /dev/xen/xenbus: nobody waits for an answer from there."""
+    bridge_addresses(host)
+    silent, wrap = with_xenbus(host)
+    host.daemon.start(wrap=wrap)
+    vif, guest = connected(host, 1, queues=2)
+    host.kill_xenstored()
+    until(lambda: "xenstored is gone" in host.daemon.log, 10 * PATIENCE, "a line about it")
+    for file_is in ("there", "gone"):
+        time.sleep(2.5)  # it looks for xenstored each second
+        same(show(vif)["state"], "Connected", f"what it answers while the socket's file is {file_is}")
+        same(ping(guest.netns, "10.0.0.1"), 3, f"pings while the socket's file is {file_is}")
+        if file_is == "there":
+            os.rename(f"{host.directory}/xenstored/socket", f"{host.directory}/xenstored/away")
+    os.rename(f"{host.directory}/xenstored/away", f"{host.directory}/xenstored/socket")
+    host.daemon.kill()
+    again = host.spawn("xenvifd", [host.program("xenvifd"), "--control", host.daemon.control],
+                       wrap=wrap)
+    same(again.wait(10 * PATIENCE), 1, "exit status of one that is started without xenstored")
+    check("can't use xenstore" in again.log and "Connection refused" in again.log, again.log)
+    silent.close()
 
 
 @test()

@@ -1,12 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A transaction that others may disturb: store_transact over a libxenstore of plain memory. */
+/*
+ * Over a libxenstore of plain memory: a transaction that others may disturb (store_transact), and
+ * whom store_open asks.
+ */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 #include <xenstore.h>
@@ -18,10 +26,12 @@ static xs_transaction_t open_now; /* the transaction under way; 0: none */
 static unsigned begun, committed, aborted;
 static unsigned disturbed; /* so many commits find that somebody else wrote */
 static int begin_errno, commit_errno;
+static unsigned opened;
 
 /* What test and library share of a handle is its address. */
 struct xs_handle *xs_open(unsigned long flags)
 {
+	opened++;
 	return (struct xs_handle *)&store;
 }
 
@@ -29,9 +39,11 @@ void xs_close(struct xs_handle *handle)
 {
 }
 
+static char socket_path[64] = "/nowhere/socket";
+
 const char *xs_daemon_socket(void)
 {
-	return NULL;
+	return socket_path;
 }
 
 xs_transaction_t xs_transaction_start(struct xs_handle *handle)
@@ -63,7 +75,7 @@ static int setup(void **state)
 	begun = committed = aborted = disturbed = 0;
 	begin_errno = commit_errno = 0;
 	open_now = 0;
-	return store_open(&store);
+	return store_open(&store, false);
 }
 
 static int teardown(void **state)
@@ -133,6 +145,32 @@ static void a_store_that_fails_is_not_asked_again(void **state)
 	assert_int_equal(begun, 1);
 }
 
+/* libxenstore is not to turn to /dev/xen/xenbus while xenstored's socket is, or was, there. */
+static void a_socket_without_xenstored_is_an_error(void **state)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	struct store *other;
+
+	snprintf(socket_path, sizeof(socket_path), "/tmp/test_store.%d", (int)getpid());
+	strcpy(address.sun_path, socket_path);
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	opened = 0;
+	assert_int_equal(store_open(&other, false), -ECONNREFUSED);
+	assert_int_equal(store_open(&other, true), -ECONNREFUSED);
+	assert_int_equal(listen(fd, 1), 0);
+	assert_int_equal(store_open(&other, true), 0);
+	store_close(other);
+	assert_int_equal(opened, 1);
+	close(fd);
+	assert_int_equal(unlink(socket_path), 0);
+	assert_int_equal(store_open(&other, true), -ENOENT);
+	assert_int_equal(opened, 1);
+	assert_int_equal(store_open(&other, false), 0);
+	store_close(other);
+	assert_int_equal(opened, 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -141,6 +179,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(one_that_fails_is_aborted, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_store_that_fails_is_not_asked_again, setup,
 						teardown),
+		cmocka_unit_test(a_socket_without_xenstored_is_an_error),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
