@@ -113,6 +113,7 @@ static void retry_ready(struct loop_source *source, uint32_t events)
 	struct vif *vif;
 
 	drain_counter(source->fd);
+	control->retry_armed = false;
 	if (control->store_lost) {
 		store_look_again(control);
 		return;
@@ -126,6 +127,10 @@ void control_retry_later(struct control *control)
 {
 	struct itimerspec once = { .it_value.tv_sec = CONTROL_RETRY_SECONDS };
 
+	/* Who asks again and again is not to put off the others. */
+	if (control->retry_armed)
+		return;
+	control->retry_armed = true;
 	timerfd_settime(control->retry_source.fd, 0, &once, NULL);
 }
 

@@ -58,6 +58,7 @@ struct control {
 	struct cds_list_head dirty; /* struct vif.in_dirty: to be looked at */
 	bool scan;		    /* the whole backend tree is to be looked at */
 	bool store_lost;	    /* xenstored is gone; looked for each second */
+	bool retry_armed;	    /* retry_source will fire */
 
 	struct loop_source store_source; /* watch events */
 	struct loop_source alive_source; /* hangs up when xenstored dies; fd may be negative */
@@ -96,7 +97,7 @@ struct control_count {
 };
 struct control_count control_count(const struct control *control);
 
-/* Asks for another look at vifs marked for it, in a second. */
+/* Asks for another look at vifs that are not ready, within a second. */
 void control_retry_later(struct control *control);
 
 #endif

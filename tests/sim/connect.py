@@ -5,7 +5,9 @@ import os
 import subprocess
 import time
 
-from kit import PATIENCE, Frontend, Journal, check, refused, same, show, start, test, until
+import xswire
+from kit import (PATIENCE, Background, Frontend, Journal, check, refused, same, show, start, test,
+                 until)
 
 QUEUES = 4
 NEVER = 0x3fffff00  # beyond any grant table, and any port
@@ -163,6 +165,27 @@ def tap_refused(host):
         left.append(host.daemon.process.descriptors())
     check(left[1] < left[0], f"descriptors after each: {left}, and it had a tap's")
     same([n for n in host.links() if n.startswith("vif")], [], "taps left")
+
+
+@test(cost=3)
+def tap_refused_beside_a_busy_one(host):
+    """A frontend that has its vif looked at all the time does not put off another one's next try."""
+    start(host)
+    busy, waits = (host.domain(n).vif() for n in (1, 2))
+    for vif in (busy, waits):
+        host.ip("link", "add", vif.name, "type", "bridge")
+        vif.plug(bridge="xenbr0")
+        until(lambda v=vif: v.error() is not None, 5 * PATIENCE, "an error node")
+    store = xswire.connect(host.directory)  # of that thread
+    rewrites = Background(lambda: store.write(f"{busy.fe}/state", 1), 0.2)
+    time.sleep(1.5)
+    host.ip("link", "del", waits.name)
+    waits.wait_backend("2", 4 * PATIENCE)
+    rewrites.stop()
+    store.close()
+    same(busy.backend("state"), "1", "the state of the busy one")
+    host.ip("link", "del", busy.name)
+    busy.wait_backend("2", 4 * PATIENCE)
 
 
 @test(cost=2)
