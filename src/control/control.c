@@ -119,7 +119,7 @@ static void retry_ready(struct loop_source *source, uint32_t events)
 		return;
 	}
 	cds_list_for_each_entry(vif, &control->vifs, in_all)
-		if (!vif->facts.ready)
+		if (vif->later)
 			vif_mark(vif);
 }
 

@@ -63,7 +63,7 @@ struct control {
 	struct loop_source store_source; /* watch events */
 	struct loop_source alive_source; /* hangs up when xenstored dies; fd may be negative */
 	struct loop_source call_source;	 /* eventfd: a worker wants to be served, or gave up */
-	struct loop_source retry_source; /* timerfd: look again at vifs that want it */
+	struct loop_source retry_source; /* timerfd: a second, for what could not be done */
 };
 
 /*
@@ -97,7 +97,8 @@ struct control_count {
 };
 struct control_count control_count(const struct control *control);
 
-/* Asks for another look at vifs that are not ready, within a second. */
+/* Has xenstored, if it is gone, and vifs that want it (vif_mark_later) looked at within a second.
+ */
 void control_retry_later(struct control *control);
 
 #endif

@@ -55,7 +55,7 @@ static bool is_on_its_way(struct vif *vif, bool was)
 		return false; /* found so, and nobody is at work on it: ours */
 	if (moved || vif->nobody_since == 0)
 		vif->nobody_since = now;
-	control_retry_later(vif->control);
+	vif_mark_later(vif);
 	if (now - vif->nobody_since < OWNER_GRACE_NS || !vif->facts.online)
 		return true;
 	if (owner_adopt(vif, why, sizeof(why)) < 0) {
@@ -224,7 +224,7 @@ int owner_adopt(struct vif *vif, char *why, size_t size)
 		vif_clear_error(vif);
 		vif->rival = true;
 		vif->nobody_since = clock_now_ns();
-		control_retry_later(vif->control);
+		vif_mark_later(vif);
 		return error;
 	}
 	vif->rival = false;

@@ -72,6 +72,12 @@ void vif_mark(struct vif *vif)
 	cds_list_add_tail(&vif->in_dirty, &vif->control->dirty);
 }
 
+void vif_mark_later(struct vif *vif)
+{
+	vif->later = true;
+	control_retry_later(vif->control);
+}
+
 void vif_store_renewed(struct vif *vif)
 {
 	vif->watched = false;
@@ -126,7 +132,7 @@ static int prepare_failed(struct vif *vif, int error)
 			      "%s; trying again each second", reason);
 		vif_report_error(vif);
 	}
-	control_retry_later(vif->control);
+	vif_mark_later(vif);
 	return error;
 }
 
@@ -294,10 +300,12 @@ void vif_update(struct vif *vif)
 	enum xenbus_action action;
 	int error;
 
+	vif->later = false;
 	error = vif_read_facts(vif);
 	if (error < 0) {
 		vif_log(vif, LOG_LEVEL_ERROR, "xenstore does not answer: %s; left as it is",
 			strerror(-error));
+		vif_mark_later(vif);
 		return;
 	}
 	if (vif->facts.exists && vif->facts.ready && vif->facts.own_state == XENBUS_INITIALISING)

@@ -62,6 +62,7 @@ struct vif {
 	struct cds_list_head in_all;
 	struct cds_list_head in_dirty;
 	bool dirty;
+	bool later;			/* to be looked at when the control thread tries again */
 	bool watched;			/* the frontend's state */
 	bool rival;			/* xen-netback has it, or had: it is left alone */
 	uint64_t nobody_since;		/* clock_now_ns when it was first without driver; 0 */
@@ -98,6 +99,9 @@ void vif_destroy(struct vif *vif);
 
 /* Marks the vif to be looked at by control_update. */
 void vif_mark(struct vif *vif);
+
+/* Has it looked at within a second: something stands in the way that no event tells the end of. */
+void vif_mark_later(struct vif *vif);
 
 /* The connection to xenstored is a new one: what was watched must be watched again. */
 void vif_store_renewed(struct vif *vif);

@@ -189,6 +189,32 @@ def tap_refused_beside_a_busy_one(host):
 
 
 @test(cost=2)
+def store_fails_once(host):
+    """xenstored can't answer what the daemon asks when a frontend comes: it is asked again."""
+    relay = xswire.Relay(f"{host.directory}/relay", f"{host.directory}/xenstored/socket")
+    script = os.path.join(host.directory, "with-relay")
+    with open(script, "w") as file:  # ip netns exec has given it mounts of its own
+        file.write(f"mount --bind {host.directory}/relay {host.directory}/xenstored/socket && "
+                   "exec \"$@\"\n")
+    host.daemon.start(wrap=["sh", script])
+    vif = host.domain(1).vif().add(bridge="xenbr0")
+    front, refused_reads = Frontend(vif, vif.parts()), []
+    time.sleep(0.5)  # until it has looked at all that was written
+
+    def refuse(kind, path):
+        if kind != xswire.READ or path != "backend/vif/1/0/state" or len(refused_reads) == 2:
+            return None
+        refused_reads.append(path)
+        return "EIO"
+
+    relay.refuse = refuse
+    front.connect()
+    vif.wait_backend("4", 5 * PATIENCE)
+    same(len(refused_reads), 2, "reads that failed")
+    check("xenstore does not answer" in host.daemon.log, host.daemon.log)
+
+
+@test(cost=2)
 def taken_by_a_tap(host):
     """A tap of that name which is not ours is neither taken over nor removed."""
     start(host)

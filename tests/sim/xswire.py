@@ -4,10 +4,12 @@
 One request goes out and its answer is waited for; watch events that arrive in between are kept
 for wait(). A Store is used by one thread.
 """
+import contextlib
 import os
 import select
 import socket
 import struct
+import threading
 import time
 
 DIRECTORY, READ, GET_PERMS, WATCH, UNWATCH, TRANSACTION_START, TRANSACTION_END = range(1, 8)
@@ -192,6 +194,52 @@ class Store:
                 self.events.append(data.split(b"\0")[1].decode())
         self.events.remove(token)
         return True
+
+
+class Relay:
+    """A socket beside xenstored's: all goes through to xenstored and back, but what it refuses.
+
+    refuse(kind, path): the errno name to answer a request with, or None to let it through.
+    """
+
+    def __init__(self, path, upstream):
+        self.upstream, self.refuse = upstream, lambda kind, path: None
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(path)
+        self.listener.listen()
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self):
+        while True:
+            client, server = self.listener.accept()[0], socket.socket(socket.AF_UNIX)
+            server.connect(self.upstream)
+            lock = threading.Lock()  # of what the client is told
+            for way in (self._ask, self._answer):
+                threading.Thread(target=way, args=(client, server, lock), daemon=True).start()
+
+    @staticmethod
+    def _messages(source):
+        with contextlib.suppress(OSError), source.makefile("rb") as stream:
+            while len(header := stream.read(HEADER.size)) == HEADER.size:
+                kind, number, tx, length = HEADER.unpack(header)
+                yield kind, number, tx, stream.read(length)
+
+    def _ask(self, client, server, lock):
+        for kind, number, tx, body in self._messages(client):
+            error = self.refuse(kind, body.split(b"\0")[0].decode())
+            if error:
+                with lock:
+                    client.sendall(HEADER.pack(ERROR, number, tx, len(error) + 1) +
+                                   error.encode() + b"\0")
+            else:
+                server.sendall(HEADER.pack(kind, number, tx, len(body)) + body)
+        server.shutdown(socket.SHUT_RDWR)
+
+    def _answer(self, client, server, lock):
+        with contextlib.suppress(OSError):
+            for kind, number, tx, body in self._messages(server):
+                with lock:
+                    client.sendall(HEADER.pack(kind, number, tx, len(body)) + body)
 
 
 def connect(directory):
