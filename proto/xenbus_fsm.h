@@ -43,7 +43,7 @@ enum xenbus_action {
 	XENBUS_ACT_PREPARE,   /* make or pick up the tap, advertise features; own state unchanged */
 	XENBUS_ACT_INIT_WAIT, /* write own state 2; resets `refused` */
 	XENBUS_ACT_ATTACH,    /* read keys, map, bind, start workers, all or nothing; failure sets
-				 `refused` */
+				 `refused`, or is tried later */
 	XENBUS_ACT_CONNECTED, /* write own state 4, carrier on */
 	XENBUS_ACT_DETACH,    /* carrier off, stop workers, unbind, unmap */
 	XENBUS_ACT_CLOSING,   /* write own state 5 */

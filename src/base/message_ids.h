@@ -35,6 +35,8 @@
 #define MESSAGE_VIF_CONNECTED "1965289fbe7040b6a504139bd7f2cfed"
 /* A restarted daemon serves a connected vif again */
 #define MESSAGE_VIF_RESUMED "0333f926f9be484daa0d40f7eb23c18d"
+/* A restarted daemon can't serve a connected vif yet: the host is short of something */
+#define MESSAGE_VIF_SHORTAGE "e768355f642a450cb81c3e8dd9d9fa76"
 /* A vif is closed */
 #define MESSAGE_VIF_CLOSED "83a1ae634869454c8ad9a131cdf62e69"
 /* A vif was taken away */

@@ -184,16 +184,39 @@ int vif_attach(struct vif *vif)
 	return 0;
 }
 
+/* Errors that pass: this host is short of something, which the frontend has no part in. */
+static bool is_shortage(int error)
+{
+	return error == -ENOMEM || error == -EMFILE || error == -ENFILE || error == -EAGAIN;
+}
+
+/*
+ * A frontend that was Connected under an earlier daemon would be closed for good if it were
+ * refused: Linux's does not come back from Closed by itself. So a shortage is waited for. One that
+ * connects for the first time is told at once. -errno: tried again later.
+ */
 static int act_attach(struct vif *vif)
 {
-	if (vif_attach(vif) < 0) {
+	bool said = vif->trouble == VIF_TROUBLE_SHORTAGE;
+	int error = vif_attach(vif);
+
+	if (error == 0)
+		return 0;
+	if (vif->facts.own_state == XENBUS_CONNECTED && is_shortage(error)) {
+		vif->trouble = VIF_TROUBLE_SHORTAGE;
+		if (!said)
+			vif_log_event(vif, LOG_LEVEL_ERROR, MESSAGE_VIF_SHORTAGE, vif->reason_queue,
+				      "%s; trying again each second", vif->reason);
+		vif_mark_later(vif);
+	} else {
 		vif->facts.refused = true;
+		error = 0;
 		probe_vif_refused(vif->name, vif->reason);
 		vif_log_event(vif, LOG_LEVEL_WARNING, MESSAGE_VIF_REFUSED, vif->reason_queue,
 			      "refused: %s", vif->reason);
-		vif_report_error(vif);
 	}
-	return 0;
+	vif_report_error(vif);
+	return error;
 }
 
 void vif_detach(struct vif *vif)

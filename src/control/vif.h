@@ -36,6 +36,7 @@ enum vif_trouble {
 	VIF_TROUBLE_TAP,       /* the tap can't be made or set up */
 	VIF_TROUBLE_KEYS,      /* the frontend's keys are wrong */
 	VIF_TROUBLE_ATTACH,    /* what the keys name can't be mapped, bound or served */
+	VIF_TROUBLE_SHORTAGE,  /* nor now, for want of memory and the like: tried again */
 	VIF_TROUBLE_ROGUE,     /* the frontend broke the protocol */
 	VIF_TROUBLE_TAP_GONE,  /* somebody removed the tap */
 	VIF_TROUBLE_DRAINED,   /* an administrator closed it */

@@ -163,6 +163,10 @@ static const struct {
 				 "the guest named what isn't there, or another backend uses it, or "
 				 "this host ran out of memory, descriptors or grants: see the log",
 				 true },
+	[VIF_TROUBLE_SHORTAGE] = { "host-short",
+				   "this host ran out of memory, descriptors or threads: see that "
+				   "there are some; it is tried again each second",
+				   false },
 	[VIF_TROUBLE_ROGUE] = { "rogue",
 				"the guest broke the protocol: its driver is faulty, or hostile; "
 				"mend that",

@@ -4,6 +4,7 @@
 xenstored's own journal proves that nothing was written meanwhile; streams with hashes and numbered
 datagrams prove that no byte was lost which the wire would not have lost, and none came wrong.
 """
+import errno
 import json
 import signal
 import time
@@ -263,6 +264,44 @@ def gone_bad(host):
     check("queue 0" in bad.error(), bad.error())
     same(ping(guest.netns, "10.0.0.1"), 3, "pings of the other")
     same(vif.states(), ("4", "4"), "its states")
+
+
+@test(cost=8)
+def short_of_something(host):
+    """The host runs out of something while a successor attaches again: the guest is not closed for
+    it, but served once there is enough. What is the frontend's own fault is refused as ever."""
+    bridge_addresses(host)
+    start(host)
+    vif, guest = connected(host, 1, queues=2)
+    bad = host.domain(2).vif().add(bridge="xenbr0")
+    Frontend(bad, bad.parts()).connect()
+    bad.wait_backend("4")
+    journal = Journal(host)
+    mark = journal.mark()
+    for call, value, words in (("gnttab_open", errno.ENOMEM, "can't open /dev/xen/gntdev"),
+                               ("evtchn_open", errno.EMFILE, "can't open /dev/xen/evtchn"),
+                               ("evtchn_open", errno.ENFILE, "can't open /dev/xen/evtchn"),
+                               ("bind_interdomain", errno.EAGAIN, "can't bind event channel")):
+        print(call, errno.errorcode[value])
+        host.daemon.kill()
+        host.fault(call, times=1000, value=value)
+        start(host)
+        error = host.store.wait("/local/domain/0/error/backend/vif/1/0/error",
+                                lambda text: text is not None, 10 * PATIENCE)
+        check(words in error, f"the error node says {error!r}, not {words!r}")
+        same((show(vif)["state"], show(vif)["reason"]), ("Connected", error), "what vifctl shows")
+        time.sleep(1.5)  # at least one more try
+        same(vif.states(), ("4", "4"), "states while it can't be attached")
+        same(host.daemon.log.count(f"vif1.0: {error}"), 1, "lines about it")
+        host.clear_faults()
+        until(lambda: show(vif)["queues"] and show(bad)["queues"], 5 * PATIENCE, "the queues")
+        same(ping(guest.netns, "10.0.0.1"), 3, "pings afterwards")
+        same((vif.error(), show(vif)["reason"]), (None, None), "what is said afterwards")
+    same((journal.states(vif, mark), journal.states(bad, mark)), ([], []), "states written")
+    host.daemon.kill()
+    host.store.write(f"{bad.fe}/tx-ring-ref", "x")
+    start(host)
+    bad.wait_backend("5", 10 * PATIENCE)
 
 
 @test(cost=3)
