@@ -84,6 +84,20 @@ int link_setup(struct link_socket *link, int ifindex, const uint8_t *mac, unsign
 	return link_errno(error);
 }
 
+int link_set_alias(struct link_socket *link, int ifindex, const char *alias)
+{
+	struct rtnl_link *change = rtnl_link_alloc();
+	int error = -NLE_NOMEM;
+
+	if (change) {
+		rtnl_link_set_ifindex(change, ifindex);
+		rtnl_link_set_ifalias(change, alias);
+		error = rtnl_link_change(socket_of(link), change, change, 0);
+	}
+	rtnl_link_put(change);
+	return link_errno(error);
+}
+
 int link_set_txqlen(struct link_socket *link, int ifindex, unsigned txqlen)
 {
 	struct rtnl_link *change = rtnl_link_alloc();
@@ -122,6 +136,22 @@ int link_find_alias(struct link_socket *link, const char *alias, char name[IFNAM
 	return error < 0 ? error : search.ifindex;
 }
 
+bool link_alias_is_ours(const char *alias)
+{
+	unsigned domid, devid;
+	int length = 0;
+
+	return sscanf(alias, LINK_ALIAS_PREFIX "vif%5u.%5u%n", &domid, &devid, &length) == 2 &&
+	       alias[length] == '\0';
+}
+
+static bool link_is_tun(struct rtnl_link *link)
+{
+	const char *kind = rtnl_link_get_type(link);
+
+	return kind && strcmp(kind, "tun") == 0;
+}
+
 int link_each_ours(struct link_socket *link,
 		   void (*found)(void *ctx, int ifindex, const char *name, const char *alias),
 		   void *ctx)
@@ -136,10 +166,31 @@ int link_each_ours(struct link_socket *link,
 		struct rtnl_link *each = (struct rtnl_link *)item;
 		const char *alias = rtnl_link_get_ifalias(each);
 
-		if (alias && strncmp(alias, LINK_ALIAS_PREFIX, strlen(LINK_ALIAS_PREFIX)) == 0)
+		if (alias && link_is_tun(each) && link_alias_is_ours(alias))
 			found(ctx, rtnl_link_get_ifindex(each), rtnl_link_get_name(each), alias);
 	}
 	nl_cache_free(links);
+	return 0;
+}
+
+int link_identify(struct link_socket *link, const char *name, struct link_identity *identity)
+{
+	struct rtnl_link *found;
+	struct nl_addr *address;
+	const char *alias;
+	int error = rtnl_link_get_kernel(socket_of(link), 0, name, &found);
+
+	memset(identity, 0, sizeof(*identity));
+	if (error < 0)
+		return link_errno(error);
+	identity->ifindex = rtnl_link_get_ifindex(found);
+	identity->is_tun = link_is_tun(found);
+	address = rtnl_link_get_addr(found);
+	if (address && nl_addr_get_len(address) == sizeof(identity->mac))
+		memcpy(identity->mac, nl_addr_get_binary_addr(address), sizeof(identity->mac));
+	alias = rtnl_link_get_ifalias(found);
+	snprintf(identity->alias, sizeof(identity->alias), "%s", alias ? alias : "");
+	rtnl_link_put(found);
 	return 0;
 }
 

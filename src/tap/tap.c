@@ -77,6 +77,46 @@ static int tap_make(struct tap *tap, struct link_socket *link, const char *name,
 	return TAP_MADE;
 }
 
+/* Whether the alias is of another vif. Any other text is somebody's who doesn't know what it is. */
+static bool alias_is_of_another(const struct link_identity *found, const char *alias)
+{
+	return link_alias_is_ours(found->alias) && strcmp(found->alias, alias) != 0;
+}
+
+/*
+ * Whether the tap of this name has our flags and is persistent. The kernel tells
+ * it to whoever has a queue of the tap, so one is opened for that moment; of a
+ * tap of one queue it gives none.
+ */
+static bool flags_are_ours(const char *name)
+{
+	struct ifreq request = { 0 };
+	int fd = queue_open(name, false, false);
+	bool ours;
+
+	if (fd < 0)
+		return false;
+	ours = ioctl(fd, TUNGETIFF, &request) == 0 &&
+	       (request.ifr_flags & (TAP_FLAGS | IFF_PERSIST)) == (TAP_FLAGS | IFF_PERSIST);
+	close(fd);
+	return ours;
+}
+
+/* The tap of the plain name, whose alias somebody has changed: its ifindex; 0: none; or -errno. */
+static int tap_find_name(struct link_socket *link, const char *name, const char *alias)
+{
+	struct link_identity found;
+	int error = link_identify(link, name, &found);
+
+	if (error < 0)
+		return error == -ENODEV ? 0 : error;
+	if (!found.is_tun || memcmp(found.mac, tap_mac, sizeof(tap_mac)) != 0 ||
+	    alias_is_of_another(&found, alias) || !flags_are_ours(name))
+		return 0;
+	error = link_set_alias(link, found.ifindex, alias);
+	return error < 0 ? error : found.ifindex;
+}
+
 int tap_open(struct tap *tap, struct link_socket *link, const char *name, const char *alias,
 	     unsigned n_queues, bool fresh, bool carrier)
 {
@@ -92,6 +132,12 @@ int tap_open(struct tap *tap, struct link_socket *link, const char *name, const 
 		if (error < 0)
 			return error;
 		old = 0;
+	}
+	if (old == 0 && !fresh) {
+		old = tap_find_name(link, name, alias);
+		if (old < 0)
+			return old;
+		snprintf(old_name, sizeof(old_name), "%s", name);
 	}
 	if (old == 0)
 		return tap_make(tap, link, name, alias, n_queues);
@@ -117,14 +163,20 @@ int tap_take_over(struct tap *tap, struct link_socket *link, const char *alias, 
 		  unsigned n_queues, bool carrier)
 {
 	struct tap taken = { .n_queues = n_queues };
-	char name[IFNAMSIZ];
+	struct ifreq request = { 0 };
+	struct link_identity found;
 	bool attached, hole = false;
+	int error;
 
-	taken.ifindex = link_find_alias(link, alias, name);
-	if (taken.ifindex <= 0)
-		return taken.ifindex < 0 ? taken.ifindex : -ENODEV;
+	if (ioctl(fd[0], TUNGETIFF, &request) < 0)
+		return -ENODEV;
+	error = link_identify(link, request.ifr_name, &found);
+	if (error < 0)
+		return error;
+	if (!found.is_tun || alias_is_of_another(&found, alias))
+		return -ENODEV;
 	for (unsigned i = 0; i < n_queues; i++) {
-		if (!queue_is_of(fd[i], name, &attached) || (attached && hole))
+		if (!queue_is_of(fd[i], request.ifr_name, &attached) || (attached && hole))
 			return -ENODEV;
 		hole = !attached;
 		taken.n_active += attached;
@@ -132,6 +184,9 @@ int tap_take_over(struct tap *tap, struct link_socket *link, const char *alias, 
 	}
 	if (taken.n_active == 0)
 		return -ENODEV;
+	if (strcmp(found.alias, alias) != 0)
+		link_set_alias(link, found.ifindex, alias); /* the next daemon finds it, too */
+	taken.ifindex = found.ifindex;
 	*tap = taken;
 	tap_set_carrier(tap, carrier);
 	return TAP_KEPT;

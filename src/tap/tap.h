@@ -51,20 +51,22 @@ enum tap_origin {
 };
 
 /*
- * Makes the tap `name`, or picks up the one with `alias`. With `fresh`, one
- * that is left over is removed first. `carrier`: what an adopted tap's carrier
- * is to be; a new one has none.
- * Returns an enum tap_origin, or -errno: -EBUSY when another program holds the
- * name, -EPERM without CAP_NET_ADMIN. On failure nothing is left behind.
+ * Makes the tap `name`, or picks up the one with `alias`; if somebody has given
+ * it another, the one of this name that has all other signs of ours, and `alias`
+ * again. With `fresh`, one with `alias` that is left over is removed first. `carrier`: what an
+ * adopted tap's carrier is to be; a new one has none. Returns an enum tap_origin, or -errno: -EBUSY
+ * when another program holds the name, -EPERM without CAP_NET_ADMIN. On failure nothing is left
+ * behind.
  */
 int tap_open(struct tap *tap, struct link_socket *link, const char *name, const char *alias,
 	     unsigned n_queues, bool fresh, bool carrier);
 
 /*
- * Takes over descriptors of all n_queues queues of the tap with `alias`, which
- * an earlier daemon has opened: queue i's is fd[i]. `carrier`: what it is to be.
+ * Takes over descriptors of all n_queues (1 or more) queues of a tap, which an
+ * earlier daemon has opened: queue i's is fd[i]. They say which tap it is; it is
+ * given `alias` if it has it no longer. `carrier`: what it is to be.
  * TAP_KEPT, and the descriptors are the tap's; or -errno, -ENODEV when they are
- * not that tap's, and they stay the caller's.
+ * not one tap's or the alias is another vif's, and they stay the caller's.
  */
 int tap_take_over(struct tap *tap, struct link_socket *link, const char *alias, const int *fd,
 		  unsigned n_queues, bool carrier);

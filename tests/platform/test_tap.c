@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
+#include <linux/sockios.h>
 #include <linux/virtio_net.h>
 #include <net/if.h>
 #include <sched.h>
@@ -24,6 +25,8 @@
 #include "tap/tap.h"
 
 #define ALIAS LINK_ALIAS_PREFIX "vif1.0"
+
+static const uint8_t vif_mac[6] = { 0xfe, 0xff, 0xff, 0xff, 0xff, 0xff };
 
 struct fixture {
 	struct link_socket *link;
@@ -120,12 +123,11 @@ static void test_is_made_as_scripts_expect(void **state)
 {
 	struct fixture *f = *state;
 	struct ifreq request = { .ifr_name = "vif1.0" };
-	static const uint8_t mac[6] = { 0xfe, 0xff, 0xff, 0xff, 0xff, 0xff };
 
 	tap_make_queues(f, 4);
 	assert_false(flags_of(f) & (IFF_UP | IFF_RUNNING));
 	assert_int_equal(ioctl(f->control, SIOCGIFHWADDR, &request), 0);
-	assert_memory_equal(request.ifr_hwaddr.sa_data, mac, sizeof(mac));
+	assert_memory_equal(request.ifr_hwaddr.sa_data, vif_mac, sizeof(vif_mac));
 	assert_int_equal(frames_of(f), TAP_VIF_FRAMES);
 	set_up(f, true);
 	assert_true(runs_soon(f, false));
@@ -212,6 +214,136 @@ static void test_name_in_use_is_refused(void **state)
 		-EBUSY);
 }
 
+/* What somebody does with "ip link set alias": the address stays. */
+static void alias_set(struct fixture *f, int ifindex, const uint8_t *mac, const char *alias)
+{
+	assert_int_equal(link_setup(f->link, ifindex, mac, TAP_VIF_FRAMES, alias), 0);
+}
+
+/* Without descriptors: the alias is another, and the tap is known by its name, kind and address. */
+static void test_is_found_without_its_alias(void **state)
+{
+	struct fixture *f = *state;
+	char name[IFNAMSIZ];
+	int ifindex;
+
+	tap_make_queues(f, 2);
+	set_up(f, true);
+	ifindex = f->tap.ifindex;
+	alias_set(f, ifindex, vif_mac, "customer-x");
+	tap_close(&f->tap);
+	assert_int_equal(tap_open(&f->tap, f->link, "vif1.0", ALIAS, 2, false, true), TAP_ADOPTED);
+	assert_int_equal(f->tap.ifindex, ifindex);
+	assert_true(flags_of(f) & IFF_UP);
+	assert_true(runs_soon(f, true));
+	assert_int_equal(link_find_alias(f->link, ALIAS, name), ifindex);
+	assert_string_equal(name, "vif1.0");
+}
+
+/* With them: whatever its name and its alias are. */
+static void test_descriptors_tell_the_tap(void **state)
+{
+	struct fixture *f = *state;
+	struct tap before, other;
+	char name[IFNAMSIZ];
+	int mixed[2];
+
+	tap_make_queues(f, 2);
+	before = f->tap;
+	assert_int_equal(rename_to(f, "guest-eth"), 0);
+	alias_set(f, before.ifindex, vif_mac, "customer-x");
+	memset(&f->tap, 0, sizeof(f->tap));
+	assert_int_equal(tap_take_over(&f->tap, f->link, ALIAS, before.fd, 2, true), TAP_KEPT);
+	assert_int_equal(f->tap.ifindex, before.ifindex);
+	assert_int_equal(link_find_alias(f->link, ALIAS, name), before.ifindex);
+	assert_string_equal(name, "guest-eth");
+
+	/* Those of two taps are neither's, and those of another vif's are not this one's. */
+	assert_int_equal(
+		tap_open(&other, f->link, "vif2.0", LINK_ALIAS_PREFIX "vif2.0", 1, false, false),
+		TAP_MADE);
+	before = f->tap;
+	mixed[0] = before.fd[0];
+	mixed[1] = other.fd[0];
+	memset(&f->tap, 0, sizeof(f->tap));
+	assert_int_equal(tap_take_over(&f->tap, f->link, ALIAS, mixed, 2, true), -ENODEV);
+	assert_int_equal(tap_take_over(&f->tap, f->link, ALIAS, other.fd, 1, true), -ENODEV);
+	assert_int_equal(f->tap.ifindex, 0);
+	f->tap = before;
+	assert_int_equal(link_find_alias(f->link, LINK_ALIAS_PREFIX "vif2.0", name), other.ifindex);
+	tap_destroy(&other, f->link);
+}
+
+/* An interface of the vif's name that lacks one sign of ours is another's, and left as it is. */
+static void test_foreign_interfaces_are_left_alone(void **state)
+{
+	static const uint8_t mac[6] = { 0x02, 0, 0, 0, 0, 1 };
+	struct fixture *f = *state;
+	struct ifreq request = { .ifr_name = "vif1.0", .ifr_flags = IFF_TAP | IFF_NO_PI };
+	struct tap other;
+	char name[IFNAMSIZ];
+	int fd;
+
+	tap_make_queues(f, 1);
+	other = f->tap;
+	memset(&f->tap, 0, sizeof(f->tap));
+	alias_set(f, other.ifindex, mac, "customer-x"); /* another address */
+	assert_int_equal(tap_open(&f->tap, f->link, "vif1.0", ALIAS, 1, false, true), -EBUSY);
+	alias_set(f, other.ifindex, vif_mac, LINK_ALIAS_PREFIX "vif2.0"); /* another vif's */
+	assert_int_equal(tap_open(&f->tap, f->link, "vif1.0", ALIAS, 1, false, true), -EBUSY);
+	alias_set(f, other.ifindex, vif_mac, "customer-x"); /* to go with its program */
+	assert_int_equal(ioctl(other.fd[0], TUNSETPERSIST, 0ul), 0);
+	assert_int_equal(tap_open(&f->tap, f->link, "vif1.0", ALIAS, 1, false, true), -EBUSY);
+	assert_true(if_nametoindex("vif1.0") == (unsigned)other.ifindex);
+	tap_destroy(&other, f->link);
+
+	fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC); /* of one queue */
+	assert_true(fd >= 0);
+	assert_int_equal(ioctl(fd, TUNSETIFF, &request), 0);
+	assert_int_equal(ioctl(fd, TUNSETPERSIST, 1ul), 0);
+	alias_set(f, (int)if_nametoindex("vif1.0"), vif_mac, "customer-x");
+	assert_int_equal(tap_open(&f->tap, f->link, "vif1.0", ALIAS, 1, false, true), -EBUSY);
+	assert_int_equal(ioctl(fd, TUNSETPERSIST, 0ul), 0);
+	close(fd);
+
+	/* No tap at all: a bridge. */
+	assert_int_equal(ioctl(f->control, SIOCBRADDBR, "vif1.0"), 0);
+	alias_set(f, (int)if_nametoindex("vif1.0"), vif_mac, "customer-x");
+	assert_int_equal(tap_open(&f->tap, f->link, "vif1.0", ALIAS, 1, false, true), -EBUSY);
+	assert_int_equal(link_find_alias(f->link, ALIAS, name), 0);
+	assert_int_equal(ioctl(f->control, SIOCBRDELBR, "vif1.0"), 0);
+}
+
+/* Only what says whole that it is a vif's counts as such. */
+static void ours_found(void *ctx, int ifindex, const char *name, const char *alias)
+{
+	++*(int *)ctx;
+}
+
+static void test_only_vifs_are_ours(void **state)
+{
+	static const char *const not_ours[] = { "xenvifd",	   "xenvifd customer",
+						"xenvifd vif1.",   "xenvifd vif1.0 ",
+						"xenvifd vif1.0x", "Xenvifd vif1.0" };
+	struct fixture *f = *state;
+	int n = 0;
+
+	tap_make_queues(f, 1);
+	assert_int_equal(link_each_ours(f->link, ours_found, &n), 0);
+	assert_int_equal(n, 1);
+	for (size_t i = 0; i < sizeof(not_ours) / sizeof(*not_ours); i++) {
+		alias_set(f, f->tap.ifindex, vif_mac, not_ours[i]);
+		assert_int_equal(link_each_ours(f->link, ours_found, &n), 0);
+		assert_int_equal(n, 1);
+	}
+	tap_destroy(&f->tap, f->link);
+	assert_int_equal(ioctl(f->control, SIOCBRADDBR, "vif1.0"), 0);
+	alias_set(f, (int)if_nametoindex("vif1.0"), vif_mac, ALIAS);
+	assert_int_equal(link_each_ours(f->link, ours_found, &n), 0);
+	assert_int_equal(n, 1);
+	assert_int_equal(ioctl(f->control, SIOCBRDELBR, "vif1.0"), 0);
+}
+
 static void test_queues_attach_and_detach(void **state)
 {
 	struct fixture *f = *state;
@@ -287,11 +419,20 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-		CASE(test_is_made_as_scripts_expect),	 CASE(test_carrier_follows),
-		CASE(test_is_read_over_netlink),	 CASE(test_outlives_its_descriptors),
-		CASE(test_fresh_removes_the_old),	 CASE(test_name_in_use_is_refused),
-		CASE(test_queues_attach_and_detach),	 CASE(test_write_errors),
-		CASE(test_waiting_frames_are_discarded), CASE(test_offloads_are_accepted),
+		CASE(test_is_made_as_scripts_expect),
+		CASE(test_carrier_follows),
+		CASE(test_is_read_over_netlink),
+		CASE(test_outlives_its_descriptors),
+		CASE(test_fresh_removes_the_old),
+		CASE(test_name_in_use_is_refused),
+		CASE(test_is_found_without_its_alias),
+		CASE(test_descriptors_tell_the_tap),
+		CASE(test_foreign_interfaces_are_left_alone),
+		CASE(test_only_vifs_are_ours),
+		CASE(test_queues_attach_and_detach),
+		CASE(test_write_errors),
+		CASE(test_waiting_frames_are_discarded),
+		CASE(test_offloads_are_accepted),
 	};
 
 	if (unshare(CLONE_NEWNET) < 0) {

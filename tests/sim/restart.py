@@ -6,11 +6,14 @@ datagrams prove that no byte was lost which the wire would not have lost, and no
 """
 import errno
 import json
+import os
+import re
 import signal
 import time
 
 from kit import (PATIENCE, SANITIZED, Frontend, Journal, address_of, bridge_addresses, check,
                  connected, queues, same, show, start, test, until)
+from simhost import ROOT
 from traffic import Pinger, TcpLoad, UdpStream, ping, tcp_both_ways
 
 TIMES = 5 if SANITIZED != "tsan" else 3
@@ -205,6 +208,49 @@ def vanished(host):
     same(stays.states(), ("4", "4"), "its states")
     again = host.domain(1).vif(0).add(bridge="xenbr0")
     check(again.unplug(), "it did not close")
+
+
+def refuses_netback(host):
+    """Whether modprobe(8), told by what the package installs, would not load xen-netback now."""
+    with open(os.path.join(ROOT, "system/modprobe.conf")) as file:
+        line = re.search(r"^install xen-netback (.*)$", file.read(), re.M).group(1)
+    out = host.run(["sh", "-c", line.replace("/sbin/modprobe", "echo loads"), "sh"], check=False)
+    same(out, "loads --ignore-install xen-netback\n" if out else "", "what it does")
+    return not out
+
+
+@test(cost=3)
+def another_alias(host):
+    """Somebody gives a tap another alias: the next daemon finds it all the same. Not another's."""
+    bridge_addresses(host)
+    check(not refuses_netback(host), "xen-netback is not loaded without a guest")
+    start(host)
+    vif, guest = connected(host, 1, queues=2)
+    waiting = host.domain(2).vif().add(bridge="xenbr0")
+    before = port(host, vif.name), port(host, waiting.name)
+    for alias in ("customer-x", '""', '"xenvifd customer-x"'):
+        host.ip_batch([f"link set dev {name} alias {alias}" for name in ("vif1.0", "vif2.0")])
+        check(refuses_netback(host), f"xen-netback would be loaded with the alias {alias}")
+        host.daemon.restart("--max-queues", "8")
+        until(lambda: len(show(vif)["queues"]) == 2, 10 * PATIENCE, f"the queues, after {alias}")
+        same(host.daemon.log.count("tap picked up again"), 2, f"taps picked up, after {alias}")
+        same((port(host, vif.name), port(host, waiting.name)), before, f"the taps, after {alias}")
+        same(ping(guest.netns, "10.0.0.1"), 3, f"pings after {alias}")
+    host.daemon.kill()
+    waiting.forget()
+    # Of the same name, but a program's that has nothing to do with us; and an alias that is no vif's.
+    host.ip_batch(["link del dev vif2.0", "tuntap add dev vif2.0 mode tap multi_queue vnet_hdr",
+                   "link set dev vif2.0 alias customer-y",
+                   "tuntap add dev mine mode tap", "link set dev mine alias \"xenvifd mine\""])
+    foreign = port(host, "vif2.0"), port(host, "mine")
+    other = host.domain(2).vif().plug(bridge="xenbr0")
+    host.store.write(f"{other.be}/state", 2)  # as one that a daemon has prepared
+    start(host)
+    until(lambda: len(show(vif)["queues"]) == 2, 10 * PATIENCE, "the queues")
+    until(lambda: "another program" in (show(other)["reason"] or ""), 5 * PATIENCE, "the reason")
+    same((port(host, "vif2.0"), port(host, "mine")), foreign, "other people's interfaces")
+    host.ip("link", "del", "dev", "vif2.0")
+    until(lambda: show(other)["tap"], 5 * PATIENCE, "its own tap")
 
 
 @test(cost=3)

@@ -213,6 +213,26 @@ def kept_things_are_no_good(host):
     same(guest.running(), True, "the guest runs")
 
 
+@test(cost=3)
+def another_alias(host):
+    """A tap that somebody gave another name and another alias is known by its descriptors."""
+    bridge_addresses(host)
+    manager = ServiceManager(host)
+    daemon = manager.start("--max-queues", "2")
+    vif, guest = connected(host, 1, queues=2)
+    host.ip_batch(["link set dev vif1.0 down", "link set dev vif1.0 name office",
+                   "link set dev office up"])
+    before, kept = port(host, "office"), manager.names()
+    for alias in ("customer-x", '""'):
+        host.ip("link", "set", "dev", "office", "alias", alias)
+        daemon.kill()
+        manager.start("--max-queues", "2")
+        check("tap kept" in daemon.log, daemon.log)
+        same(port(host, "office"), before, f"the tap, after {alias}")
+        same(manager.names(), kept, "what is kept")
+        same(ping(guest.netns, "10.0.0.1"), 3, f"pings after {alias}")
+
+
 @test(cost=6)
 def carrier_stays(host):
     """What an administrator set a carrier to, over a restart and a kill; not to a vif that is new."""
