@@ -20,6 +20,15 @@ void moving_path(const char *control, char path[MOVING_PATH_SIZE])
 	snprintf(path, MOVING_PATH_SIZE, "%.*s" MOVING_NAME, length, control);
 }
 
+int moving_say(int fd, const char *vif)
+{
+	size_t length = strlen(vif);
+
+	if (ftruncate(fd, 0) < 0)
+		return -errno;
+	return pwrite(fd, vif, length, 0) == (ssize_t)length ? 0 : -EIO;
+}
+
 int moving_lock(const char *path)
 {
 	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
@@ -28,20 +37,14 @@ int moving_lock(const char *path)
 
 	if (fd < 0)
 		return -errno;
-	if (fcntl(fd, F_OFD_SETLK, &lock) == 0)
+	if (fcntl(fd, F_OFD_SETLK, &lock) < 0)
+		error = errno == EACCES ? -EAGAIN : -errno;
+	else
+		error = moving_say(fd, ""); /* not what the last holder said */
+	if (error == 0)
 		return fd;
-	error = errno == EACCES ? -EAGAIN : -errno;
 	close(fd);
 	return error;
-}
-
-int moving_say(int fd, const char *vif)
-{
-	size_t length = strlen(vif);
-
-	if (ftruncate(fd, 0) < 0)
-		return -errno;
-	return pwrite(fd, vif, length, 0) == (ssize_t)length ? 0 : -EIO;
 }
 
 bool moving_is_moved(const char *path, const char *vif)

@@ -17,10 +17,11 @@
 /* The file's name for a daemon whose control socket is at `control` (at most 107 characters). */
 void moving_path(const char *control, char path[MOVING_PATH_SIZE]);
 
-/* Takes the lock, made if need be: a descriptor to be kept open; -EAGAIN: held; another -errno. */
+/* Takes the lock, made if need be: a descriptor to be kept open; -EAGAIN: held; another -errno.
+ * Nothing is said to be moved yet. */
 int moving_lock(const char *path);
 
-/* Says which vif is moved under the lock that is taken. 0, or -errno. */
+/* Says which vif is moved under the lock that is taken; "": none. 0, or -errno. */
 int moving_say(int fd, const char *vif);
 
 /* Whether somebody else holds it, and moves this vif. */

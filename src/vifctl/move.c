@@ -196,7 +196,7 @@ static int move_one(struct move *move, json_t *owner)
 {
 	const char *obstacle = json_string_value(
 		json_object_get(owner, move->to == HERE ? "takeover" : "giveback"));
-	int error;
+	int error, status;
 
 	move_about(move, owner);
 	if (obstacle) {
@@ -214,7 +214,9 @@ static int move_one(struct move *move, json_t *owner)
 		fprintf(stderr, "vifctl: can't write to the lock: %s\n", strerror(-error));
 		return EXIT_FAILURE;
 	}
-	return move_go(move);
+	status = move_go(move);
+	moving_say(move->lock, ""); /* if not, the daemon leaves it alone until we end */
+	return status;
 }
 
 /* Whether somebody wants us to end. */

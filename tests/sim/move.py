@@ -190,6 +190,7 @@ def there_and_back(host):
     same([c[0] for c in calls], ["online", *["offline", "online"] * 2], "calls of the script")
     same(calls[-1], ["online", f"backend/vif/{vif.domid}/0", vif.name, path, "1"], "environment")
     same(netback.said, ["bind vif-1-0", "unbind vif-1-0"], "what the kernel was told")
+    same(os.path.getsize(os.path.join(host.directory, "moving.lock")), 0, "what the lock says")
 
     # It is ours without anybody's list: also for a daemon that knows nothing.
     host.daemon.kill()
