@@ -228,11 +228,35 @@ static bool is_interrupted(void)
 	       (sigismember(&pending, SIGINT) || sigismember(&pending, SIGTERM));
 }
 
+/*
+ * One of many, of which each takes a second or more: as it is now. One that has gone meanwhile must
+ * not be touched: its script would make its directory in xenstore anew. All are asked about, as
+ * that it is gone is then no error. *over: the daemon can't be asked.
+ */
+static int move_if_there(struct move *move, const char *name, bool *over)
+{
+	json_t *answer = client_insist(&move->call->client, request_about("owners", NULL));
+	json_t *owner = vif_named(json_object_get(answer, "vifs"), name);
+	int status = answer ? EXIT_SUCCESS : EXIT_FAILURE;
+
+	*over = !answer;
+	if (owner && strcmp(text_of(owner, "owner"), side_names[!move->to]) == 0)
+		status = move_one(move, owner);
+	else if (owner)
+		fprintf(stderr, "vifctl: %s: passed over, as %s serves it by now\n", name,
+			text_of(owner, "owner"));
+	else if (answer)
+		fprintf(stderr, "vifctl: %s: passed over, as it is gone by now\n", name);
+	json_decref(answer);
+	return status;
+}
+
 /* Every vif of the other side's; with --claimed, those that are claimed. The worst exit status. */
 static int move_many(struct move *move)
 {
 	json_t *answer = client_ask(&move->call->client, request_about("owners", NULL)), *owner;
 	int worst = answer ? EXIT_SUCCESS : EXIT_FAILURE;
+	bool over = false;
 	size_t index;
 
 	json_array_foreach(json_object_get(answer, "vifs"), index, owner) {
@@ -241,9 +265,9 @@ static int move_many(struct move *move)
 		if (strcmp(text_of(owner, "owner"), side_names[!move->to]) != 0 ||
 		    (move->call->claimed && !json_string_value(json_object_get(owner, "claimed"))))
 			continue;
-		if (is_interrupted())
+		if (over || is_interrupted())
 			break;
-		status = move_one(move, owner);
+		status = move_if_there(move, text_of(owner, "name"), &over);
 		if (status > worst)
 			worst = status;
 	}

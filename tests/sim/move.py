@@ -236,6 +236,42 @@ def all_of_them(host):
 
 
 @test(cost=4)
+def all_that_are_left(host):
+    """--all: what went or came here by itself while another was moved is passed over, with a word."""
+    netback, path = begin(host)
+    vifs = [given_back(host, netback, domid)[0] for domid in (1, 2, 3, 4)]
+    hold = os.path.join(host.directory, "hold")
+    slow = script(host, "vif-slow", f"#!/bin/sh\nwhile [ -e {hold} ]; do sleep 0.05; done\n"
+                                    f"exec {path} \"$@\"\n")
+    host.store.write(f"{vifs[0].be}/script", slow)
+    open(hold, "w").close()
+    moving = subprocess.Popen(
+        host.command([host.program("vifctl"), "--control", host.daemon.control, "takeover", "--all"],
+                     0, host.netns, wrap=netback.wrap),
+        text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    lock = os.path.join(host.directory, "moving.lock")
+    until(lambda: open(lock).read() == "vif1.0", 10 * PATIENCE, "the first to be moved")
+    calls = len(script_calls(host))
+    gone, here = vifs[1], vifs[2]
+    host.tool("destroy", gone.domid)  # its guest ends: the kernel lets go, the toolstack clears away
+    os.remove(netback.link(gone))
+    host.ip("link", "del", "dev", gone.name)
+    gone.forget()
+    os.remove(netback.link(here))  # and somebody unbinds one by hand
+    host.ip("link", "del", "dev", here.name)
+    until(lambda: owner(host, here)["owner"] == "xenvifd", 10 * PATIENCE, "xenvifd to take it")
+    os.remove(hold)
+    out, err = moving.communicate(timeout=60)
+    same((moving.returncode, [line.split(":")[0] for line in out.splitlines()]),
+         (0, ["vif1.0", "vif4.0"]), f"what was moved: {err}")
+    same([line.split(" ")[1] for line in err.splitlines()], ["vif2.0:", "vif3.0:"], f"words: {err}")
+    same(host.store.read(gone.be), None, "the directory of the one that is gone")
+    same({c[2] for c in script_calls(host)[calls:]}, {"vif1.0", "vif4.0"}, "whose script has run")
+    same([owner(host, vif)["owner"] for vif in (vifs[0], here, vifs[3])], ["xenvifd"] * 3, "owners")
+    netback.stop()
+
+
+@test(cost=4)
 def from_the_first_day(host):
     """vif-xenvifd, the script that claims: a new vif is here before its guest runs, or the kernel's."""
     netback, path = begin(host)
