@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <grp.h>
 #include <libgen.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,6 +86,15 @@ static int client_answer(struct ctl_client *client)
 	return loop_modify(client->ctl->loop, &client->source, EPOLLOUT);
 }
 
+/* Whether nobody is there to hear an answer, so that what was asked is not wanted any more. One
+ * that only says no more (a half-close) is there. */
+static bool client_is_gone(const struct ctl_client *client)
+{
+	struct pollfd end = { .fd = client->source.fd };
+
+	return poll(&end, 1, 0) == 1 && (end.revents & (POLLHUP | POLLERR));
+}
+
 /* 1: an answer is ready; 0: more to come; or -errno. */
 static int client_receive(struct ctl_client *client)
 {
@@ -100,7 +110,7 @@ static int client_receive(struct ctl_client *client)
 	if (!memchr(client->request, '\n', client->received) &&
 	    client->received < sizeof(client->request) - 1)
 		return 0;
-	return client_answer(client) < 0 ? -EPIPE : 1;
+	return client_is_gone(client) || client_answer(client) < 0 ? -EPIPE : 1;
 }
 
 static int client_send(struct ctl_client *client)

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import time
@@ -205,6 +206,33 @@ def bad_clients(host):
     until(lambda: host.daemon.process.descriptors() <= before, 5, "clients to be forgotten")
     check(host.daemon.process.memory() - memory < 4096 * PATIENCE ** 4, "its memory grew")
     pings.must_be_good()
+
+
+@test(cost=2)
+def client_gone(host):
+    """A request whose client has hung up before it was read is not carried out; a half-close is one
+    that wants its answer."""
+    start(host)
+    set_level = b'{"verb": "log", "value": "%s"}\n'
+
+    def connect(level):
+        sock = socket.socket(socket.AF_UNIX)
+        sock.settimeout(10 * PATIENCE)
+        sock.connect(host.daemon.control)
+        sock.sendall(set_level % level)
+        return sock
+
+    for _ in range(5):
+        host.daemon.process.signal(signal.SIGSTOP)  # as one that waits for something
+        connect(b"error").close()
+        host.daemon.process.signal(signal.SIGCONT)
+        same(ask(host, '{"verb": "log"}')["level"], "info", "the level after a client that has gone")
+    with connect(b"warning") as sock:
+        sock.shutdown(socket.SHUT_WR)
+        answer = b""
+        while data := sock.recv(4096):
+            answer += data
+    same(json.loads(answer)["level"], "warning", "the answer to a client that only listens")
 
 
 @test(cost=3, brief=True)
