@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/timerfd.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -20,6 +21,7 @@
 
 #define CTL_CLIENTS_MAX	 16
 #define CTL_REQUEST_SIZE 4096
+#define CTL_REST_SECONDS 1
 #define CTL_GROUP	 "xenvifd"
 
 struct ctl_client {
@@ -36,6 +38,8 @@ struct ctl_client {
 
 struct ctl {
 	struct loop_source source;
+	struct loop_source rest; /* a timer: nobody is accepted until it fires */
+	bool rested;		 /* since a client was accepted */
 	struct loop *loop;
 	struct control *control;
 	struct cds_list_head clients;
@@ -144,14 +148,40 @@ static uid_t peer_uid(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 ? (uid_t)-1 : peer.uid;
 }
 
+/* Nobody can be accepted now (no descriptor is free, say), and who waits would wake us for ever. */
+static void ctl_rest(struct ctl *ctl, int error)
+{
+	const struct itimerspec once = { .it_value.tv_sec = CTL_REST_SECONDS };
+
+	if (!ctl->rested)
+		log_warning("can't take one more client: %s; trying again each second",
+			    strerror(error));
+	ctl->rested = true;
+	if (timerfd_settime(ctl->rest.fd, 0, &once, NULL) == 0)
+		loop_modify(ctl->loop, &ctl->source, 0);
+}
+
+static void rest_over(struct loop_source *source, uint32_t events)
+{
+	struct ctl *ctl = (struct ctl *)((char *)source - offsetof(struct ctl, rest));
+	uint64_t times;
+
+	if (read(source->fd, &times, sizeof(times)) == sizeof(times))
+		loop_modify(ctl->loop, &ctl->source, EPOLLIN);
+}
+
 static void ctl_accept(struct loop_source *source, uint32_t events)
 {
 	struct ctl *ctl = (struct ctl *)source;
 	int fd = accept4(source->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	struct ctl_client *client;
 
-	if (fd < 0)
+	if (fd < 0) {
+		if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+			ctl_rest(ctl, errno);
 		return;
+	}
+	ctl->rested = false;
 	client = calloc(1, sizeof(*client));
 	if (!client) {
 		close(fd);
@@ -186,6 +216,13 @@ static void socket_give_to_group(const char *path)
 			    CTL_GROUP, strerror(errno));
 }
 
+static int rest_open(struct ctl *ctl)
+{
+	ctl->rest.ready = rest_over;
+	ctl->rest.fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	return ctl->rest.fd < 0 ? -errno : loop_add(ctl->loop, &ctl->rest, EPOLLIN);
+}
+
 static int socket_bind(int fd, const char *path)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -218,6 +255,7 @@ int ctl_open(struct ctl **result, struct loop *loop, struct control *control, co
 	CDS_INIT_LIST_HEAD(&ctl->clients);
 	ctl->loop = loop;
 	ctl->control = control;
+	ctl->rest.fd = -1;
 	ctl->source.ready = ctl_accept;
 	ctl->source.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	error = ctl->source.fd < 0 ? -errno : socket_bind(ctl->source.fd, path);
@@ -225,6 +263,8 @@ int ctl_open(struct ctl **result, struct loop *loop, struct control *control, co
 		snprintf(ctl->path, sizeof(ctl->path), "%s", path);
 		error = loop_add(loop, &ctl->source, EPOLLIN);
 	}
+	if (error == 0)
+		error = rest_open(ctl);
 	if (error < 0) {
 		log_error("can't listen at %s: %s", path,
 			  error == -EADDRINUSE ? "another xenvifd answers there"
@@ -247,5 +287,7 @@ void ctl_close(struct ctl *ctl)
 		unlink(ctl->path);
 	if (ctl->source.fd >= 0)
 		close(ctl->source.fd);
+	if (ctl->rest.fd >= 0)
+		close(ctl->rest.fd);
 	free(ctl);
 }

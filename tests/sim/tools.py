@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -233,6 +234,37 @@ def client_gone(host):
         while data := sock.recv(4096):
             answer += data
     same(json.loads(answer)["level"], "warning", "the answer to a client that only listens")
+
+
+def cpu_seconds(pid):
+    with open(f"/proc/{pid}/stat") as file:
+        fields = file.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@test(cost=4)
+def no_descriptors(host):
+    """Without a descriptor for one more client the daemon waits, and serves on; later it answers."""
+    bridge_addresses(host)
+    start(host)
+    vif, guest = connected(host, 1, queues=2)
+    pid = host.daemon.pid
+    limits = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (3, limits[1]))
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.settimeout(20 * PATIENCE)
+        sock.connect(host.daemon.control)
+        sock.sendall(b'{"verb": "log"}\n')
+        before = cpu_seconds(pid)
+        same(ping(guest.netns, "10.0.0.1"), 3, "pings meanwhile")
+        time.sleep(2.5)
+        used = cpu_seconds(pid) - before
+        check(used < 0.5 * PATIENCE, f"it took {used} s of CPU time to wait")
+        check("can't take one more client" in host.daemon.log, host.daemon.log)
+        same(host.daemon.log.count("Too many open files"), 1, "words in the log")
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, limits)
+        same(json.loads(sock.recv(4096))["level"], "info", "the answer, later")
+    same(show(vif)["state"], "Connected", "and the next client's")
 
 
 @test(cost=3, brief=True)
