@@ -234,13 +234,31 @@ int owner_adopt(struct vif *vif, char *why, size_t size)
 	return 0;
 }
 
+/*
+ * The tap that a daemon has left which was killed on the way; this one has not opened it, as the
+ * vif is left alone. It has the name that xen-netback's interface is to have. 0, or -errno.
+ */
+static int left_tap_delete(struct vif *vif)
+{
+	char name[IFNAMSIZ];
+	int ifindex = link_find_alias(vif->control->link, vif->alias, name);
+
+	return ifindex > 0 ? link_delete(vif->control->link, ifindex) : ifindex;
+}
+
 int owner_release(struct vif *vif, char *why, size_t size)
 {
 	char path[128];
+	int error;
 
 	owner_obstacle(vif, OWNER_KERNEL, why, size);
 	if (why[0])
 		return -EBUSY;
+	error = vif->tap.ifindex == 0 ? left_tap_delete(vif) : 0;
+	if (error < 0) {
+		say(why, size, "can't remove its tap: %s", strerror(-error));
+		return error;
+	}
 	vif_detach(vif);
 	vif_unprepare(vif);
 	vif_clear_error(vif);

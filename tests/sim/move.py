@@ -425,24 +425,49 @@ def renamed(host):
     netback.stop()
 
 
+def lock_held(host, name):
+    """A process that holds the lock, as vifctl does, and moves the vif of this name."""
+    path = os.path.join(host.directory, "moving.lock")
+    holder = subprocess.Popen(["python3", "-c", f"""
+import fcntl, os, struct, time
+fd = os.open({path!r}, os.O_RDWR | os.O_CREAT)
+fcntl.fcntl(fd, 37, struct.pack("hhqqi4x", fcntl.F_WRLCK, 0, 0, 0, 0))  # F_OFD_SETLK
+os.ftruncate(fd, 0)
+os.pwrite(fd, {name!r}.encode(), 0)
+print("held", flush=True)
+time.sleep(100)
+"""], stdout=subprocess.PIPE, text=True)
+    same(holder.stdout.readline(), "held\n", "the lock")
+    return holder
+
+
+@test(cost=3)
+def killed_before_it_let_go(host):
+    """The daemon is killed as it is told to let go: the next one does so, its tap not open."""
+    netback, _ = begin(host)
+    vif, guest = given_back(host, netback, queues=2)
+    same(vifctl(host, netback, "takeover", vif.name)[0], 0, "takeover")
+    holder = lock_held(host, vif.name)
+    host.daemon.kill()
+    host.daemon.start("--max-queues", "8", wrap=netback.wrap)
+    same(owner(host, vif)["owner"], "nobody", "owner while it is moved")
+    check("error" not in ask(host, '{"verb": "release", "vif": "vif1.0"}'), "release")
+    check(vif.name not in host.links(), "the tap is still there, and xen-netback can't make its own")
+    holder.kill()
+    holder.wait()
+    until(lambda: owner(host, vif)["owner"] == "xenvifd", 10 * PATIENCE, "xenvifd to take it")
+    host.ip_batch(vif.tap_up())
+    same(ping(guest.netns, "10.0.0.1"), 3, "pings")
+    netback.stop()
+
+
 @test(cost=8)
 def on_the_way(host):
     """A vif that somebody moves just now is left alone by a new daemon, and taken when he dies."""
     netback, _ = begin(host)
     vif, guest = given_back(host, netback, queues=2)
     same(vifctl(host, netback, "takeover", vif.name)[0], 0, "takeover")
-    # Who holds the lock says which vif it is about: this one has let go of it here, and hangs.
-    path = os.path.join(host.directory, "moving.lock")
-    holder = subprocess.Popen(["python3", "-c", f"""
-import fcntl, os, struct, time
-fd = os.open({path!r}, os.O_RDWR)
-fcntl.fcntl(fd, 37, struct.pack("hhqqi4x", fcntl.F_WRLCK, 0, 0, 0, 0))  # F_OFD_SETLK
-os.ftruncate(fd, 0)
-os.pwrite(fd, b"vif1.0", 0)
-print("held", flush=True)
-time.sleep(100)
-"""], stdout=subprocess.PIPE, text=True)
-    same(holder.stdout.readline(), "held\n", "the lock")
+    holder = lock_held(host, "vif1.0")  # this one has let go of it here, and hangs
     check("error" not in ask(host, '{"verb": "release", "vif": "vif1.0"}'), "release")
     status, _, err = vifctl(host, netback, "-t", "0.3", "takeover", vif.name)
     check(status == 1 and "another vifctl" in err, err)
