@@ -327,6 +327,7 @@ static void signals_wait(void)
 	sigaddset(&set, SIGHUP);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGCHLD, SIG_DFL); /* where it is ignored, nobody is told how a script ended */
 }
 
 static int move_run(const struct call *call, const char *verb, enum side to)

@@ -139,41 +139,41 @@ static void script_become(const struct netback_vif *vif, const char *action)
 	_exit(127);
 }
 
-/* Waits for it. Its wait status; -1: it was ended as it took too long. */
-static int script_wait(pid_t pid)
+/* Waits for it. 0, and its wait status; -ETIMEDOUT: it was ended as it took too long; or -errno. */
+static int script_wait(pid_t pid, int *status)
 {
 	uint64_t end = clock_now_ns() + SCRIPT_TIMEOUT_MS * CLOCK_MS_IN_NS;
-	int status;
+	pid_t done;
 
-	while (waitpid(pid, &status, WNOHANG) == 0) {
+	while ((done = waitpid(pid, status, WNOHANG)) == 0) {
 		if (clock_now_ns() >= end) {
 			kill(-pid, SIGKILL);
-			waitpid(pid, &status, 0);
-			return -1;
+			waitpid(pid, status, 0);
+			return -ETIMEDOUT;
 		}
 		sleep_ms(SCRIPT_LOOK_MS);
 	}
-	return status;
+	return done < 0 ? -errno : 0;
 }
 
 int script_run(const struct netback_vif *vif, const char *action)
 {
 	char how[64] = "it took longer than 40 s, and was ended";
+	int error, status = 0;
 	pid_t pid;
-	int status;
 
 	fflush(NULL);
 	pid = fork();
 	if (pid == 0)
 		script_become(vif, action);
-	status = pid < 0 ? -1 : script_wait(pid);
-	if (status == 0)
+	error = pid < 0 ? -errno : script_wait(pid, &status);
+	if (error == 0 && status == 0)
 		return 0;
-	if (pid < 0)
-		snprintf(how, sizeof(how), "can't be run: %s", strerror(errno));
-	else if (status > 0)
+	if (error == 0)
 		snprintf(how, sizeof(how), WIFEXITED(status) ? "exit status %d" : "signal %d",
 			 WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
+	else if (error != -ETIMEDOUT)
+		snprintf(how, sizeof(how), "can't be run and waited for: %s", strerror(-error));
 	fprintf(stderr, "vifctl: %s: %s %s: %s; see /var/log/xen/xen-hotplug.log\n", vif->name,
 		vif->script, action, how);
 	return -1;

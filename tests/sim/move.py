@@ -136,11 +136,11 @@ def begin(host, *options):
     return netback, script(host, "vif-test", SCRIPT.format(log=log))
 
 
-def vifctl(host, netback, *args):
+def vifctl(host, netback, *args, wrap=()):
     """(exit status, what it printed, what it complained) with that sysfs"""
     done = subprocess.run(
         host.command([host.program("vifctl"), "--control", host.daemon.control, *args], 0,
-                     host.netns, wrap=netback.wrap),
+                     host.netns, wrap=[*netback.wrap, *wrap]),
         text=True, capture_output=True, timeout=60, stdin=subprocess.DEVNULL)
     check("Sanitizer" not in done.stderr, done.stderr)
     return done.returncode, done.stdout, done.stderr
@@ -402,6 +402,22 @@ def failures(host):
     until(lambda: owner(host, vif)["owner"] == "xenvifd", 10 * PATIENCE, "xenvifd to take it")
     until(lambda: len(queues(vif)) == 2, 5 * PATIENCE, "its queues")
     check("nobody served it" in host.daemon.log, host.daemon.log[-500:])
+
+
+@test(cost=3)
+def children_not_waited_for(host):
+    """Started by a program that ignores SIGCHLD, vifctl knows all the same how its script ended."""
+    netback, path = begin(host)
+    vif, guest = given_back(host, netback)
+    with open(path) as file:
+        good = file.read()
+    script(host, "vif-test", good.replace("exit 0", "exit 7"))  # offline fails
+    status, out, err = vifctl(host, netback, "takeover", vif.name,
+                              wrap=["env", "--ignore-signal=CHLD"])
+    check(status == 0 and "served by xenvifd" in out, f"{status} {out!r} {err!r}")
+    check("offline: exit status 7" in err, f"it does not know how its script ended: {err!r}")
+    same(ping(guest.netns, "10.0.0.1"), 3, "pings")
+    netback.stop()
 
 
 @test(cost=5)
