@@ -10,9 +10,13 @@
 #define SECONDS_MIN 0.01
 #define SECONDS_MAX 3600.0
 
-static const char usage_head[] = "Usage: vifctl [OPTION]... [VERB [WORD]...]\n"
-				 "Looks into a running xenvifd, and tells it what to do.\n"
-				 "\n";
+static const char usage_head[] =
+	"Usage: vifctl [OPTION]... [VERB [WORD]...]\n"
+	"Looks into a running xenvifd, and tells it what to do. Without a "
+	"VERB it\n"
+	"shows every vif; of more than fit on a screen, totals and those in "
+	"trouble.\n"
+	"\n";
 
 static const char usage_tail[] =
 	"\n"
@@ -218,7 +222,8 @@ int main(int argc, char **argv)
 				return complain();
 		}
 	}
-	if (optind < argc)
+	call.bare = optind == argc;
+	if (!call.bare)
 		verb = argv[optind++];
 	call.words = argv + optind;
 	call.n_words = argc - optind;

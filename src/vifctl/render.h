@@ -14,6 +14,9 @@
 /* show: a paragraph a vif, with the sums of its queues, or with each. */
 void render_show(const json_t *answer);
 void render_show_whole(const json_t *answer);
+/* The same as render_show on one screen: of more vifs than fit, the sums of all queues, and a
+ * paragraph for those only that want a look. */
+void render_overview(const json_t *answer);
 
 /* queues: a row a queue and direction, of counters and then of histograms. */
 json_t *queues_document(const json_t *answer);

@@ -1,17 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * show and queues: a paragraph a vif, a row a queue and direction, or of all
- * queues together. Counters that tell of lost frames are named only when they
- * are not zero, with what they mean.
+ * queues together; and vifctl alone, on one screen. Counters that tell of lost frames are named
+ * only when they are not zero, with what they mean.
  */
 #include "vifctl/render.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "stats.h"
 #include "vifctl/text.h"
+
+/* A connected vif takes so many lines, without losses and with the empty one before the next. */
+#define VIF_LINES 7
+/* In a pipe or a file: some fifty lines. */
+#define VIFS_WITHOUT_TERMINAL 8
 
 #define COUNTER_HELP(name, help) { #name, help },
 
@@ -178,6 +185,17 @@ static void render_line(const json_t *vif)
 		       text_colour(TEXT_PLAIN));
 }
 
+static void render_vif(const json_t *vif, bool whole)
+{
+	const json_t *queues = json_object_get(vif, "queues");
+
+	render_line(vif);
+	render_features(json_object_get(vif, "features"));
+	render_limit(vif);
+	if (json_array_size(queues) > 0)
+		(whole ? render_each : render_sums)(queues);
+}
+
 static void render_vifs(const json_t *answer, bool whole)
 {
 	const json_t *vifs = json_object_get(answer, "vifs");
@@ -187,15 +205,9 @@ static void render_vifs(const json_t *answer, bool whole)
 	if (json_array_size(vifs) == 0)
 		printf("No vifs. One appears here as soon as a guest is created that has a vif.\n");
 	json_array_foreach((json_t *)vifs, index, vif) {
-		const json_t *queues = json_object_get(vif, "queues");
-
 		if (index > 0)
 			printf("\n");
-		render_line(vif);
-		render_features(json_object_get(vif, "features"));
-		render_limit(vif);
-		if (json_array_size(queues) > 0)
-			(whole ? render_each : render_sums)(queues);
+		render_vif(vif, whole);
 	}
 }
 
@@ -207,6 +219,72 @@ void render_show(const json_t *answer)
 void render_show_whole(const json_t *answer)
 {
 	render_vifs(answer, true);
+}
+
+/* How many connected vifs fit on the terminal, or in what is no terminal. */
+static size_t vifs_that_fit(void)
+{
+	struct winsize size;
+
+	if (isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row)
+		return size.ws_row < VIF_LINES ? 1 : size.ws_row / VIF_LINES;
+	return VIFS_WITHOUT_TERMINAL;
+}
+
+static bool is_connected(const json_t *vif)
+{
+	return strcmp(text_of(vif, "state"), "Connected") == 0;
+}
+
+static bool is_fine(const json_t *vif)
+{
+	return is_connected(vif) && !json_is_string(json_object_get(vif, "reason")) &&
+	       !json_is_string(json_object_get(vif, "rate_wrong")) &&
+	       json_is_true(json_object_get(json_object_get(vif, "tap"), "carrier"));
+}
+
+static void render_totals(const json_t *vifs)
+{
+	json_t *queues = json_array(), *vif;
+	size_t index, connected = 0;
+
+	json_array_foreach((json_t *)vifs, index, vif) {
+		json_array_extend(queues, json_object_get(vif, "queues"));
+		connected += is_connected(vif);
+	}
+	printf("%zu vifs, %zu of them connected, %zu queue%s\n", json_array_size(vifs), connected,
+	       json_array_size(queues), json_array_size(queues) == 1 ? "" : "s");
+	if (json_array_size(queues) > 0)
+		render_sums(queues);
+	json_decref(queues);
+}
+
+void render_overview(const json_t *answer)
+{
+	const json_t *vifs = json_object_get(answer, "vifs");
+	size_t index, fine = 0, all = json_array_size(vifs);
+	json_t *vif;
+
+	if (all <= vifs_that_fit()) {
+		render_show(answer);
+		return;
+	}
+	render_totals(vifs);
+	json_array_foreach((json_t *)vifs, index, vif) {
+		fine += is_fine(vif);
+		if (is_fine(vif))
+			continue;
+		printf("\n");
+		render_vif(vif, false);
+	}
+	if (fine == 0)
+		return;
+	printf("\n");
+	if (fine == all)
+		printf("All are fine");
+	else
+		printf("%zu other%s fine", fine, fine == 1 ? " is" : "s are");
+	printf(": \"vifctl list\" has a line for each, \"vifctl show\" has everything\n");
 }
 
 static json_t *queues_vif(const json_t *vif)

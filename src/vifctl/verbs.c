@@ -96,7 +96,11 @@ static json_t *ask_show(const struct call *call, make_document *make)
 
 static int run_show(const struct call *call)
 {
-	return finish(call, ask_show(call, NULL), call->n_words ? render_show_whole : render_show);
+	print_document *print = call->n_words ? render_show_whole
+				: call->bare  ? render_overview
+					      : render_show;
+
+	return finish(call, ask_show(call, NULL), print);
 }
 
 static int run_list(const struct call *call)
@@ -380,8 +384,8 @@ static int run_list_commands(const struct call *call)
 }
 
 const struct verb verbs[] = {
-	{ "show", "[VIF]...", "each vif: its state, what is wrong, what it carries (the default)",
-	  0, -1, run_show },
+	{ "show", "[VIF]...", "each vif: its state, what is wrong, what it carries", 0, -1,
+	  run_show },
 	{ "list", "", "one line a vif", 0, 0, run_list },
 	{ "stats", "[-w SECONDS] [VIF]...", "counters of each vif; with -w, live and per second", 0,
 	  -1, run_stats },

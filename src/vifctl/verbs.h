@@ -19,6 +19,7 @@ struct capture_options {
 struct call {
 	struct client client;
 	struct capture_options capture;
+	bool bare;    /* no verb was given, and the first one is meant */
 	bool json;    /* for programs */
 	double watch; /* seconds between two looks; 0: one look */
 	bool all;     /* takeover, giveback: every vif of the other backend's */

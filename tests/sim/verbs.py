@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """vifctl's verbs: what each shows and does, for people and programs, and who may use it."""
 import contextlib
+import fcntl
 import itertools
 import json
 import os
@@ -9,7 +10,9 @@ import re
 import select
 import shutil
 import socket
+import struct
 import subprocess
+import termios
 import time
 
 from hostile import hostile
@@ -887,11 +890,12 @@ def timeout(host):
             check(seconds <= took < seconds + 2 * PATIENCE, f"-t {seconds} took {took:.2f} s")
 
 
-def on_terminal(host, **env):
-    """What vifctl writes to a terminal."""
+def on_terminal(host, words=("show",), rows=0, **env):
+    """What vifctl writes to a terminal of so many rows (0: it doesn't know)."""
     master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("4H", rows, 120, 0, 0))
+    args = [host.program("vifctl"), "--control", host.daemon.control, *words]
     words = {"TERM": "xterm", "NO_COLOR": "", **env}
-    args = [host.program("vifctl"), "--control", host.daemon.control, "show"]
     with subprocess.Popen(host.command(args, 0, host.netns, words), stdin=slave, stdout=slave,
                           stderr=slave) as program:
         os.close(slave)
@@ -914,6 +918,56 @@ def colour(host):
         text = on_terminal(host, **env)
         check(b"Connected" in text and b"\033" not in text, f"{env}: {text}")
     check("\033" not in vifctl(host, "show"), "colour in a pipe")
+
+
+@test(cost=5)
+def overview(host):
+    """vifctl alone: of more vifs than fit, totals, those in trouble, and how many others there are."""
+    bridge_addresses(host)
+    start(host)
+    vif, guest = connected(host, 1, queues=2)
+    same(ping(guest.netns, "10.0.0.1", count=5), 5, "pings")
+    vifs = [host.domain(2).vif(n) for n in range(7)]
+    host.add_vifs(vifs, bridge="xenbr0")
+    for other in vifs[1:]:
+        Frontend(other, other.parts()).connect()
+    for other in vifs[1:]:
+        other.wait_backend("4", 10 * PATIENCE)
+    names = [vif.name, *(v.name for v in vifs)]
+    heads = re.compile(r"^(vif\d+\.\d+): ", re.M)
+
+    def shown(text):
+        return heads.findall(re.sub(r"\x1b\[\d+m", "", text))
+
+    same(shown(vifctl(host)), names, "eight vifs")
+    more = host.domain(3).vif().add(bridge="xenbr0", rate="nonsense")
+    front = Frontend(more, more.parts())
+    front.connect()
+    more.wait_backend("4", 10 * PATIENCE)
+    names.append(more.name)
+    text = vifctl(host)
+    check(text.startswith("9 vifs, 8 of them connected, 9 queues\n"), text)
+    same(shown(text), ["vif2.0", "vif3.0"], "those that want a look")
+    check(show(vifs[0])["reason"] in text and "no limit, because" in text, text)
+    check(text.endswith('\n7 others are fine: "vifctl list" has a line for each, "vifctl show" has '
+                        'everything\n'), text)
+    sums = re.search(r"^ +all +from guest +(\d+) ", text, re.M)
+    check(sums and 5 <= int(sums[1]) <= sum(total(v, "from_guest", "packets")
+                                            for v in (vif, *vifs, more)), text)
+    check(len(text.splitlines()) <= 24, text)
+    same(shown(vifctl(host, "show")), names, "show")
+    same(len(in_json(host)["vifs"]), 9, "JSON")
+    for rows, whole in ((0, False), (24, False), (61, False), (63, True)):
+        text = on_terminal(host, [], rows).decode().replace("\r\n", "\n")
+        same(shown(text) == names, whole, f"whether all are shown on {rows} rows: {text}")
+    same(shown(on_terminal(host, ["show"], 24).decode()), names, "show on 24 rows")
+    host.store.remove(f"{more.be}/rate")
+    Frontend(vifs[0], vifs[0].parts()).connect()
+    vifs[0].wait_backend("4", 10 * PATIENCE)
+    until(lambda: 'All are fine: "vifctl list"' in vifctl(host), 5 * PATIENCE, "all to be fine")
+    same(shown(vifctl(host)), [], "those that want a look")
+    ask(host, '{"verb": "carrier", "vif": "vif2.1", "value": "off"}')
+    same(shown(vifctl(host)), ["vif2.1"], "one without carrier")
 
 
 COMPLETE = """
