@@ -3,7 +3,9 @@
 
 Under AddressSanitizer the daemon's end also tells of each byte that was lost (kit.finish).
 """
+import re
 import signal
+import time
 
 from kit import (PATIENCE, SANITIZED, Frontend, address_of, bridge_addresses, check, connected,
                  same, start, test, until)
@@ -48,10 +50,21 @@ def thousand_cycles(host):
     check(grown < GROWTH, f"its memory grew by {grown} KiB")
 
 
+def few_lines(vif, seconds, events):
+    """The log has at most 20 lines about a vif at once, and one each 3 s; it counts the others."""
+    lines = [line for line in vif.host.daemon.log.splitlines() if f"{vif.name}:" in line]
+    withheld = [int(n) for n in re.findall(r": (\d+) lines withheld", "\n".join(lines))]
+    said = len(lines) - len(withheld)
+    check(said <= 20 + seconds / 3 + 1, f"{said} lines in {seconds:.1f} s: {lines[-30:]}")
+    check(len(withheld) <= seconds / 3 + 1, f"{len(withheld)} words of withheld lines")
+    check(0 <= said + sum(withheld) - events <= 10, f"of {events} lines {said} were said, and withheld {withheld}")
+
+
 @test(cost=10)
 def refusals(host):
-    """300 connections that fail at their last queue, each followed by a good one."""
+    """300 connections that fail at their last queue, each followed by a good one; the log is short."""
     start(host)
+    begin = time.monotonic()
     vif = host.domain(1).vif().add(bridge="xenbr0")
     front = Frontend(vif, vif.parts(8, 8), 0, 4)
     before = memory = None
@@ -67,6 +80,11 @@ def refusals(host):
     same(footprint(host), before, "after the last one")
     grown = host.daemon.process.memory() - memory
     check(grown < GROWTH, f"its memory grew by {grown} KiB")
+    time.sleep(3.1)  # the next line may be said: it tells of those before it
+    front.connect()
+    vif.wait_backend("4", 10 * PATIENCE)
+    # refused, closed, attached, connected, closed
+    few_lines(vif, time.monotonic() - begin, events=300 * 5)
 
 
 @test(cost=12, brief=True)
