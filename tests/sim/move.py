@@ -235,6 +235,51 @@ def all_of_them(host):
     netback.stop()
 
 
+# Each rule matches the first of two vifs and not the second; what stands behind it matches none.
+RULES = {
+    "domain": ("WEB-*", "web-?1"),
+    "uuid": ("4c1a6f3e-0b1d-4a77-9d59-0a2b6c0d1e2f", "4c1a6f3e"),
+    "bridge": ("xenbr[0-3]", "xenbr"),
+    "mac": ("00:16:3E:00:01:*", "00:16:3e:00:01"),
+    "script": ("*/vif-test", "vif-test"),
+}
+
+
+@test(cost=4)
+def claimed(host):
+    """Rules of each kind, by what xenstore says of a running guest: name, uuid, bridge, MAC, script."""
+    rules = config(host, "[global]\n")
+    netback, path = begin(host, "--config", rules)
+    os.symlink(path, path + "-2")
+    vifs = [given_back(host, netback, domid)[0] for domid in (1, 2)]
+    host.store.write_many({
+        "/local/domain/1/name": "web-1", "/local/domain/1/vm": f"/vm/{RULES['uuid'][0].upper()}",
+        "/local/domain/2/name": "db-1", "/local/domain/2/vm": "/vm/11111111-0b1d-4a77-9d59-0a2b6c0d1e2f",
+        f"{vifs[1].be}/bridge": "xenbr7", f"{vifs[1].be}/script": path + "-2"})
+
+    def rule(kind, pattern):
+        """Reads this one rule: (which vifs it claims, which takeover --claimed takes)."""
+        config(host, f"[claim]\n{kind} = {pattern}\n")
+        done = vifctl(host, netback, "reload")
+        same(done[0], 0, f"reload: {done}")
+        seen = json.loads(vifctl(host, netback, "owners", "--json")[1])["vifs"]
+        for vif in seen:
+            check(vif["claimed"] in (None, f"{kind} = {pattern}"), vif)
+        status, out, err = vifctl(host, netback, "takeover", "--claimed", "--json")
+        same((status, err), (0, ""), f"takeover by {kind} = {pattern}")
+        return [v["name"] for v in seen if v["claimed"]], [v["name"] for v in json.loads(out)["vifs"]]
+
+    for kind, (good, bad) in RULES.items():
+        same(rule(kind, bad), ([], []), f"{kind} = {bad}")
+        same(rule(kind, good), (["vif1.0"], ["vif1.0"]), f"{kind} = {good}")
+        same([netback.has(vif) for vif in vifs], [False, True], f"whom the kernel has by {kind}")
+        same(vifctl(host, netback, "giveback", "vif1.0")[0], 0, "giveback")
+    host.store.write("/local/domain/2/name", "web-2")  # xl rename
+    same(rule("domain", "web-2"), (["vif2.0"], ["vif2.0"]), "after xl rename")
+    same(vifctl(host, netback, "takeover", "--all")[0], 0, "all of them, so that they can close")
+    netback.stop()
+
+
 @test(cost=4)
 def all_that_are_left(host):
     """--all: what went or came here by itself while another was moved is passed over, with a word."""
