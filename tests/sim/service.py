@@ -111,6 +111,8 @@ def restarted(host, number):
         begin = time.monotonic()
         daemon.process.signal(number)
         daemon.process.wait(20 * PATIENCE)
+        if number == signal.SIGKILL:
+            time.sleep(100 * EVERY)  # more than may be lost is on its way when the next comes
         manager.start("--max-queues", QUEUES, watchdog=0.4)
         gaps.append(time.monotonic() - begin)
         check("STATUS=1 vifs, 2 queues" in manager.said, manager.said)
@@ -134,10 +136,12 @@ def restarted(host, number):
         sent, lost, twice, wrong = stream.stop()
         print(f"{name}: {sent} sent, {lost} lost, {twice} twice")
         same(wrong, 0, f"datagrams {name} with other bytes than were sent")
-        if number == signal.SIGTERM and max(gaps) < 200 * EVERY:  # else the ring may overflow
-            same((lost, twice), (0, 0), f"datagrams {name} lost, and come twice")
-        else:
-            check(lost + twice <= 4 * 64 + sum(gaps) / EVERY, f"{name}: {lost} lost, {twice} twice")
+        # What was in hand when it was killed: a batch at most. All others wait, in the ring and in
+        # the tap; in a longer gap they may be too many for these.
+        most = 4 * 64 if number == signal.SIGKILL else 0
+        if max(gaps) >= 400 * EVERY:
+            most += sum(gaps) / EVERY
+        check(lost + twice <= most, f"{name}: {lost} lost, {twice} twice; gaps {gaps}")
 
 
 test("restart", brief=True, cost=8, number=signal.SIGTERM)(restarted)
