@@ -11,7 +11,7 @@ from kit import (PATIENCE, address_of, ask, bridge_addresses, check, connected, 
                  show, test, total, until)
 from manager import ServiceManager
 from restart import EVERY, port
-from traffic import TcpLoad, UdpStream, ping
+from traffic import Frames, TcpLoad, UdpStream, frame, ping
 
 QUEUES = "8"
 TUNSETVNETHDRSZ, VNET_SIZE = 0x400454d8, 10
@@ -146,6 +146,43 @@ def restarted(host, number):
 
 test("restart", brief=True, cost=8, number=signal.SIGTERM)(restarted)
 test("killed", cost=8, number=signal.SIGKILL)(restarted)
+
+
+def quiet(host, vif):
+    """The guest's namespace, before its interface is made: nothing sends by itself, here or there."""
+    netns = host.namespace(f"g{vif.domid}-{vif.devid}")
+    for where in (netns, host.netns):
+        host.run(["sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1",
+                  "net.ipv6.conf.default.disable_ipv6=1",
+                  "net.ipv4.igmp_link_local_mcast_reports=0"], netns=where)
+
+
+def sent_in_the_gap(host, inward):
+    """The one frame that is sent while there is no daemon comes, with nothing else to wake anybody."""
+    manager = ServiceManager(host)
+    daemon = manager.start("--max-queues", "2")
+    vif = host.domain(1).vif()
+    quiet(host, vif)
+    vif.add(bridge="xenbr0")
+    guest = vif.guest()
+    vif.wait_connected(20 * PATIENCE)
+    host.ip("link", "set", "dev", "eth0", "up", netns=guest.netns)
+    with Frames(host.netns, "xenbr0") as here, Frames(guest.netns, "eth0") as there:
+        source, target, to = (there, here, "ff:ff:ff:ff:ff:ff") if inward else (here, there, vif.mac)
+        for n in range(4):
+            same(here.received(0.2) + there.received(), [], "frames before")
+            daemon.process.signal(signal.SIGTERM if n % 2 else signal.SIGKILL)
+            daemon.process.wait(20 * PATIENCE)
+            data = frame(to, "02:00:00:00:00:01", b"%d" % n)
+            source.send(data)
+            same(here.received(0.2) + there.received(), [], "frames while there is no daemon")
+            manager.start("--max-queues", "2")
+            got = until(lambda: target.received(0.1), 5 * PATIENCE, f"the frame of gap {n}")
+            same([what for _, what in got], [data], f"what came of gap {n}")
+
+
+test("sent_in_the_gap.by_the_guest", cost=3, inward=True)(sent_in_the_gap)
+test("sent_in_the_gap.to_the_guest", cost=3, inward=False)(sent_in_the_gap)
 
 
 @test(cost=2)
