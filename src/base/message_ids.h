@@ -39,6 +39,8 @@
 #define MESSAGE_VIF_SHORTAGE "e768355f642a450cb81c3e8dd9d9fa76"
 /* A vif is closed */
 #define MESSAGE_VIF_CLOSED "83a1ae634869454c8ad9a131cdf62e69"
+/* A vif is served that xenstored came back without */
+#define MESSAGE_VIF_KEPT "1421df114bb84718a355dcac6c14bf07"
 /* A vif was taken away */
 #define MESSAGE_VIF_GONE "7f81944572254c6497c52952801bf0bb"
 /* A frontend can't be connected */

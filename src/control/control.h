@@ -7,7 +7,8 @@
  * (vif_update). So a storm of events costs what reading them costs.
  *
  * Connected guests need no xenstore. Were xenstored to die, they are served as
- * before; it is looked for each second, and then the tree is read anew.
+ * before; it is looked for each second, and then the tree is read anew. What is
+ * connected and not in it any more is kept (vif.c).
  */
 #ifndef XENVIFD_CONTROL_CONTROL_H
 #define XENVIFD_CONTROL_CONTROL_H

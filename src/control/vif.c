@@ -81,7 +81,13 @@ void vif_mark_later(struct vif *vif)
 void vif_store_renewed(struct vif *vif)
 {
 	vif->watched = false;
+	vif->unseen = true;
 	vif_mark(vif);
+}
+
+bool vif_is_kept(const struct vif *vif)
+{
+	return vif->unseen && !vif->facts.exists && vif->facts.attached;
 }
 
 bool vif_has_carrier(const struct vif *vif)
@@ -318,8 +324,23 @@ static void vif_recall_carrier(struct vif *vif)
 		vif->carrier = memory->recall_carrier(memory->ctx, vif->name);
 }
 
+/*
+ * Xen's xenstored keeps no record, and comes back empty after it has died. A guest that is
+ * connected needs nothing of it, so its vif is kept until xenstore knows it again. Were its domain
+ * to die meanwhile, nobody could tell: its last pages stay with the worker until an administrator
+ * drains the vif, or this daemon ends.
+ */
+static void vif_say_kept(struct vif *vif)
+{
+	vif_log_event(vif, LOG_LEVEL_WARNING, MESSAGE_VIF_KEPT, VIF_NO_QUEUE,
+		      "xenstored came back without it: its guest is served until xenvifd ends, so "
+		      "don't restart that; if the guest is dead: vifctl drain %s",
+		      vif->name);
+}
+
 void vif_update(struct vif *vif)
 {
+	bool existed = vif->facts.exists;
 	enum xenbus_action action;
 	int error;
 
@@ -331,6 +352,12 @@ void vif_update(struct vif *vif)
 		vif_mark_later(vif);
 		return;
 	}
+	if (vif_is_kept(vif)) {
+		if (existed)
+			vif_say_kept(vif);
+		return;
+	}
+	vif->unseen = false;
 	if (vif->facts.exists && vif->facts.ready && vif->facts.own_state == XENBUS_INITIALISING)
 		vif_start_over(vif);
 	vif_recall_carrier(vif);

@@ -65,6 +65,7 @@ struct vif {
 	bool dirty;
 	bool later;			/* to be looked at when the control thread tries again */
 	bool watched;			/* the frontend's state */
+	bool unseen;			/* not found in xenstore since xenstored came back */
 	bool rival;			/* xen-netback has it, or had: it is left alone */
 	uint64_t nobody_since;		/* clock_now_ns when it was first without driver; 0 */
 	char frontend[STORE_PATH_SIZE]; /* its directory; "" until known */
@@ -104,7 +105,10 @@ void vif_mark(struct vif *vif);
 /* Has it looked at within a second: something stands in the way that no event tells the end of. */
 void vif_mark_later(struct vif *vif);
 
-/* The connection to xenstored is a new one: what was watched must be watched again. */
+/*
+ * The connection to xenstored is a new one: what was watched must be watched again, and what it
+ * does not know need not be gone.
+ */
 void vif_store_renewed(struct vif *vif);
 
 /* Reads the facts and does what they ask for. May destroy the vif. */
@@ -115,6 +119,9 @@ void vif_check_workers(struct vif *vif);
 
 /* The queue whose worker is stuck since the last call, or -1. */
 int vif_find_stuck(struct vif *vif);
+
+/* Whether it is served although xenstored came back without it. */
+bool vif_is_kept(const struct vif *vif);
 
 /* Whether the tap has carrier, as far as it is ours to say. */
 bool vif_has_carrier(const struct vif *vif);

@@ -127,7 +127,16 @@ static void find_setup(struct explanation *why)
 	const struct xenbus_facts *facts = &vif->facts;
 	json_t *found;
 
-	if (!vif->frontend[0]) {
+	if (vif_is_kept(vif)) {
+		found = cause(why, "not-in-xenstore");
+		say(found, "text",
+		    "xenstored came back without it: its guest is served as before until xenvifd "
+		    "ends, and neither can the toolstack reach it nor the guest connect anew");
+		say(found, "do",
+		    "don't restart xenvifd; shut the guest down from within when it suits, then "
+		    "reboot this host. If the guest is dead: vifctl drain %s",
+		    vif->name);
+	} else if (!vif->frontend[0]) {
 		found = cause(why, "no-frontend-node");
 		say(found, "text", "its frontend node does not name a directory of domain %u",
 		    vif->domid);

@@ -15,6 +15,7 @@ from kit import (PATIENCE, SANITIZED, Frontend, Journal, address_of, bridge_addr
                  connected, queues, same, show, start, test, until)
 from simhost import ROOT
 from traffic import Pinger, TcpLoad, UdpStream, ping, tcp_both_ways
+from verbs import causes, has_cause, vifctl
 
 TIMES = 5 if SANITIZED != "tsan" else 3
 EVERY = 0.002  # seconds between datagrams
@@ -348,6 +349,48 @@ def short_of_something(host):
     host.store.write(f"{bad.fe}/tx-ring-ref", "x")
     start(host)
     bad.wait_backend("5", 10 * PATIENCE)
+
+
+@test(cost=10)
+def of_xenstored(host):
+    """xenstored dies and comes back empty, twice: connected guests are served on, until xenstore
+    knows them again; others come and go. Whose domain died meanwhile is drained."""
+    bridge_addresses(host)
+    start(host)
+    vif, guest = connected(host, 1, queues=2)
+    dead, _ = connected(host, 2)
+    waiting = host.domain(3).vif().add(bridge="xenbr0")
+    kept = {path: host.store.tree(path) for path in (vif.be, vif.fe)}
+    load = TcpLoad(host.netns, guest.netns, "10.0.0.1", flows=2, timeout=60 * PATIENCE)
+    load.wait_progress(20 * PATIENCE)
+    before = port(host, vif.name)
+    for times in (1, 2):
+        host.restart_xenstored()
+        until(lambda n=times: host.daemon.log.count("info: xenstored is back") == n, 10 * PATIENCE,
+              "the daemon to find it")
+        time.sleep(0.5)
+        load.wait_progress(20 * PATIENCE)
+        same(port(host, vif.name), before, "the tap")
+        same((show(vif)["state"], len(queues(vif))), ("Connected", 2), "what vifctl shows")
+        same(host.daemon.log.count("vif1.0: xenstored came back without it"), 1, "lines about it")
+        has_cause(host, "vif1.0", "not-in-xenstore", "came back without it")
+    check(waiting.name not in host.links(), "the tap of one that was not connected is still there")
+    other, second = connected(host, 4)
+    same(ping(second.netns, "10.0.0.1"), 3, "pings of one that came afterwards")
+    check(other.unplug(10 * PATIENCE), "it did not close")
+    vifctl(host, "drain", dead.name)
+    until(lambda: dead.name not in host.links(), 5, "the tap of the one that was drained to go")
+    same(show(dead), None, "what vifctl shows of it")
+    host.store.atomically(lambda tx: host.store.write_many(
+        {f"{path}/{key}": value for path, tree in kept.items() for key, value in tree.items()}, tx))
+    until(lambda: "not-in-xenstore" not in causes(host, "vif1.0"), 5 * PATIENCE, "it to be seen again")
+    load.wait_progress(20 * PATIENCE)
+    same((vif.states(), port(host, vif.name)), (("4", "4"), before), "it, once it is seen again")
+    load.stop()
+    host.store.write(f"{vif.fe}/state", "6")
+    vif.wait_backend("6", 10 * PATIENCE)
+    vif.forget()
+    until(lambda: vif.name not in host.links(), 5, "its tap to go, as ever")
 
 
 @test(cost=3)

@@ -533,6 +533,12 @@ class SimHost:
         with open(os.path.join(self.directory, "xenstored.pid")) as file:
             os.kill(int(file.read()), signal.SIGKILL)
 
+    def restart_xenstored(self):
+        """SIGKILL, and another one: as on a real host, it knows nothing of what this one held."""
+        self.xensim("restart", self.directory)
+        self.store.close()
+        self.store = xswire.connect(self.directory)
+
     # Network.
 
     def namespace(self, name):
