@@ -2,10 +2,11 @@
 #
 # Completion of vifctl(8) for bash: verbs, as vifctl itself lists them, vifs, as the daemon does
 # (through the socket that --control names, if it does), and what else a verb wants.
+# tests/sim/verbs.py compares it with vifctl --help.
 
 _vifctl() {
 	local program=${COMP_WORDS[0]} word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
-	local i verb='' n=0 choices='' control=()
+	local i verb='' vif='' n=0 choices='' control=()
 
 	COMPREPLY=()
 	for ((i = 1; i < COMP_CWORD; i++)); do
@@ -15,7 +16,7 @@ _vifctl() {
 			--seconds) ((i++)) ;;
 		-*) ;;
 		*)
-			if [ -z "$verb" ]; then verb=${COMP_WORDS[i]}; else ((n++)); fi
+			if [ -z "$verb" ]; then verb=${COMP_WORDS[i]}; else ((n++)) || vif=${COMP_WORDS[i]}; fi
 			;;
 		esac
 	done
@@ -44,6 +45,11 @@ _vifctl() {
 		case $verb:$n in
 		:0) choices=$("$program" list-commands 2>/dev/null | cut -d ' ' -f 1) ;;
 		carrier:1) choices='on off auto' ;;
+		rate:1) choices=off ;;
+		kick:1)
+			choices=$("$program" -t 2 "${control[@]}" dump 2>/dev/null |
+				awk -F '\t' -v vif="$vif" '$1 == vif { for (i = 0; i < $11; i++) print i }')
+			;;
 		metrics:0)
 			mapfile -t COMPREPLY < <(compgen -f -- "$word")
 			return

@@ -1000,6 +1000,9 @@ def completion(host):
     same(complete("-t", "3", "--json", "explain", "vif1"), ["vif1.0"], "a vif after options")
     same(complete("carrier", "vif1.0", "o"), ["on", "off"], "the carrier")
     same(complete("log", ""), ["error", "warning", "info", "debug"], "levels")
+    same(complete("rate", ""), ["vif1.0", "vif2.0"], "vifs after rate")
+    same(complete("rate", "vif1.0", ""), ["off"], "a rate")
+    same(complete("metrics", script[:-2]), [script], "a file for metrics")
     same(complete("explain", "vif1.0", ""), [], "nothing more")
     same(complete("--js"), ["--json"], "an option")
     same(complete("--watch", ""), [], "a number")
@@ -1008,6 +1011,21 @@ def completion(host):
     same(complete("capture", "vif1.0", "--direction", ""), ["from-guest", "to-guest", "both"], "ways")
     same(complete("capture", "vif1.0", "--dir"), ["--direction"], "an option of capture")
     same(complete("capture", "vif1.0", "-w", script), [script], "a file")
+    same(complete("kick", "vif1.0", ""), [], "queues of a vif that is not connected")
+    host.domain(2).vif().guest(queues=3)
+    until(lambda: len(queues(host.domain(2).vif())) == 3, 20 * PATIENCE, "the queues")
+    same(complete("kick", "vif2.0", ""), ["0", "1", "2"], "queues to kick")
+    given = {}  # each option's word and help, as --help has them
+    for line in vifctl(host, "--help").split("\n\n")[2].splitlines():
+        if names := re.match(r"  (?:(-\w), )?(--[\w-]+)( [A-Z]+)?  +(.*)", line):
+            given |= {name: names.groups()[2:] for name in names.groups()[:2] if name}
+    check({"-t", "--queue", "--all"} <= set(given), given)
+    for option, (word, _) in given.items():
+        same(complete(option, "3", "dra"), ["drain"] if word else [], f"a verb after {option} 3")
+    given = {name: about for name, (_, about) in given.items() if name[1] == "-"}
+    same(set(complete("capture", "-")), set(given), "options of capture")
+    same(set(complete("-")), {name for name in given if not given[name].startswith("capture:")},
+         "options")
 
 
 @test(cost=3, brief=True)
