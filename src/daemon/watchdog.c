@@ -34,17 +34,23 @@ static bool all_move(struct control *control)
 	return moves;
 }
 
+static void tell_alive(const struct control *control)
+{
+	struct control_count count = control_count(control);
+
+	service_notify("WATCHDOG=1\nSTATUS=%u vifs, %u queues", count.vifs, count.queues);
+}
+
 static void timer_ready(struct loop_source *source, uint32_t events)
 {
 	struct watchdog *watchdog =
 		(struct watchdog *)((char *)source - offsetof(struct watchdog, timer));
-	struct control_count count = control_count(watchdog->control);
 	uint64_t times;
 
 	if (read(source->fd, &times, sizeof(times)) < 0)
 		return;
 	if (all_move(watchdog->control))
-		service_notify("WATCHDOG=1\nSTATUS=%u vifs, %u queues", count.vifs, count.queues);
+		tell_alive(watchdog->control);
 	state_save(watchdog->state, watchdog->control);
 }
 
