@@ -1,13 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What the journal is told: fields and message ids, and plain lines where there is no journal."""
+import errno
 import os
 import re
+import signal
 import socket
 import threading
+import time
 
 from hostile import hostile
 from kit import PATIENCE, SANITIZED, Frontend, bridge_addresses, check, connected, same, test, until
+from manager import ServiceManager
+from move import Netback
 from simhost import ROOT
+from tools import config
 from traffic import ping
 from verbs import vifctl
 
@@ -52,15 +58,16 @@ class Journald:
         self.socket.close()
         os.unlink(self.path)
 
-    def start(self, *options, stream="$(stat -Lc %d:%i /proc/self/fd/2)"):
-        """Starts the daemon where this is the journal, and standard error too, by systemd's word."""
+    def start(self, *options, stream="$(stat -Lc %d:%i /proc/self/fd/2)", service="true", wrap=()):
+        """Starts the daemon where this is the journal, and standard error too, by systemd's word.
+        service: commands of the shell that becomes the daemon, for what else systemd hands on."""
         script = os.path.join(self.host.directory, "under-journald")
         with open(script, "w") as file:
             file.write("mount -t tmpfs none /run && mkdir -p /run/systemd/journal &&\n"
                        f"ln -s {self.path} /run/systemd/journal/socket &&\n"
-                       f'export JOURNAL_STREAM={stream} && exec "$@"\n')
+                       f'{service} && export JOURNAL_STREAM={stream} && exec "$@"\n')
         # ip netns exec has given it mounts of its own
-        return self.host.daemon.start("--max-queues", "8", *options, wrap=["sh", script])
+        return self.host.daemon.start("--max-queues", "8", *options, wrap=[*wrap, "sh", script])
 
     def wait(self, event, **fields):
         """The first entry with the id of this event and these fields."""
@@ -83,6 +90,9 @@ def fields(host):
     """A line about a vif says which, and each event has its id; inside the sandbox."""
     same(len(set(message_ids().values())), len(message_ids()), "ids that differ")
     check(len(message_ids()) > 20, message_ids())
+    with open(__file__) as file:
+        waits = set(re.findall(r'"([A-Z_]+)"', file.read()))
+    same(set(message_ids()) - waits, set(), "ids that no test here waits for")
     bridge_addresses(host)
     journal = Journald(host)
     daemon = journal.start("--log-level", "debug")
@@ -149,29 +159,97 @@ def plain_lines(host):
 
 @test(cost=4)
 def restart_and_trouble(host):
-    """Served again after a restart; a tap that is removed; xenstored that goes."""
+    """Served again after a restart, once the host has what it takes; a tap that is removed; xenstored that goes."""
     bridge_addresses(host)
     journal = Journald(host)
     journal.start()
     vif, _ = connected(host, 1)
     host.daemon.kill()
     journal.entries.clear()
+    host.fault("evtchn_open", times=1000, value=errno.EMFILE)
     journal.start()
+    journal.wait("VIF_SHORTAGE", vif="vif1.0")
+    host.clear_faults()
     journal.wait("VIF_RESUMED", vif="vif1.0")
     host.ip("link", "add", "vif2.0", "type", "bridge")
     host.domain(2).vif().plug(bridge="xenbr0")
     journal.wait("TAP_IMPOSSIBLE", vif="vif2.0")
     host.ip("link", "del", "dev", vif.name)
     journal.wait("TAP_GONE", vif="vif1.0", queue=0)
+    host.domain(3).vif().add(bridge="xenbr0")
+    host.daemon.kill()
+    host.domain(3).vif().forget()
+    journal.start()
+    check("vif3.0" in journal.wait("TAP_REMOVED")["MESSAGE"], journal.entries[-1])
+
+
+@test(cost=6)
+def flaps(host):
+    """A vif that is refused again and again; one without pages of gntalloc; a worker that hangs."""
+    bridge_addresses(host)
+    journal, manager = Journald(host), ServiceManager(host)
+    daemon = journal.start(service=f"export NOTIFY_SOCKET={manager.path} WATCHDOG_USEC=500000")
+    host.fault("gntshr_open", value=errno.ENOENT)
+    _, guest = connected(host, 2)
+    same(about(journal.wait("NO_SHARED_PAGES")), {}, "of no vif")
+    vif = host.domain(1).vif().add(bridge="xenbr0")
+    front = Frontend(vif, vif.parts())
+    for _ in range(10):
+        front.connect_with({"tx-ring-ref": "x"})
+        vif.wait_backend("5", 10 * PATIENCE)
+        front.rewind()
+    time.sleep(3.1)  # then a line may be written again
+    front.connect_with({"tx-ring-ref": "x"})
+    entry = journal.wait("VIF_FLAPS", vif="vif1.0", domid=1, devid=0)
+    check("lines withheld" in entry["MESSAGE"] and "XENVIFD_QUEUE" not in entry, entry)
+    host.fault("grant_copy", hang=20)
+    ping(guest.netns, "10.0.0.1", count=1, timeout=0.1)
+    same(journal.wait("WORKER_STUCK", vif="vif2.0", queue=0)["PRIORITY"], "3", "its priority")
+    daemon.kill()
+    journal.start()
+
+
+@test(cost=3)
+def settings_and_state(host):
+    """Settings that are read again, and are refused; a state that was kept and is no good."""
+    journal, manager = Journald(host), ServiceManager(host)
+    with open(os.path.join(host.directory, "state"), "w") as file:
+        file.write("{")
+    daemon = journal.start(
+        "--config", config(host, "[global]\nmax-queues = 1\n"),
+        service=f"exec 3<>{file.name} && export NOTIFY_SOCKET={manager.path} "
+                "LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=state")
+    same(journal.wait("STATE_LOST")["PRIORITY"], "4", "its priority")
+    for text, event, priority in (("max-queues = 3", "RELOADED", "6"),
+                                  ("max-queues = many", "RELOAD_REFUSED", "3")):
+        config(host, f"[global]\n{text}\n")
+        daemon.process.signal(signal.SIGHUP)
+        same(journal.wait(event)["PRIORITY"], priority, event)
+
+
+@test(cost=3)
+def netback(host):
+    """xen-netback is loaded, and has a vif."""
+    kernel, journal = Netback(host), Journald(host)
+    journal.start(wrap=kernel.wrap)
+    same(about(journal.wait("NETBACK_LOADED")), {}, "of no vif")
+    vif = host.domain(1).vif().plug(bridge="xenbr0")
+    kernel.probe(vif)
+    same(journal.wait("VIF_NETBACK", vif="vif1.0", domid=1, devid=0)["PRIORITY"], "4", "its priority")
+    kernel.stop()
 
 
 @test(cost=3, expect_dead=True)
 def store_lost(host):
-    """xenstored goes: an event that is about no vif."""
+    """xenstored goes, and another comes that knows of nothing."""
+    bridge_addresses(host)
     journal = Journald(host)
     daemon = journal.start(*([] if SANITIZED else ["--sandbox", "off"]))
     journal.wait("NO_SANDBOX")
-    host.kill_xenstored()
+    connected(host, 1)
+    host.restart_xenstored()
     entry = journal.wait("STORE_LOST")
     same((entry["PRIORITY"], about(entry)), ("3", {}), "the entry")
+    same(about(journal.wait("STORE_BACK")), {}, "of no vif")
+    journal.wait("VIF_KEPT", vif="vif1.0")
     daemon.kill()
