@@ -3,6 +3,7 @@
 import glob
 import json
 import os
+import platform
 import re
 import signal
 import struct
@@ -16,6 +17,7 @@ from traffic import flood, ping
 
 DAEMON = os.path.join(BUILD, "src/daemon/xenvifd")
 USED = re.compile(r"\barg(\d)\b")
+NOP = {"x86_64": b"\x90", "aarch64": b"\x1f\x20\x03\xd5"}
 
 
 def built_in():
@@ -38,6 +40,22 @@ def notes():
     return [(name, len(arguments.split()), int(semaphore, 16)) for name, semaphore, arguments in
             re.findall(r"Provider: xenvifd\n\s+Name: (\w+)\n\s+Location:.*Semaphore: (0x\w+)\n"
                        r"\s+Arguments:(.*)", out.stdout)]
+
+
+def instructions():
+    """[(probe, the bytes at its place)] of the binary's notes: as many as a nop has."""
+    notes_, headers = (subprocess.run(["readelf", f"-{what}W", DAEMON], text=True, capture_output=True,
+                                      check=True).stdout for what in "nl")
+    loads = [[int(n, 16) for n in load] for load in
+             re.findall(r"^  LOAD +(0x\w+) (0x\w+) 0x\w+ (0x\w+)", headers, re.M)]
+    size, found = len(NOP[platform.machine()]), []
+    with open(DAEMON, "rb") as file:
+        for name, where in re.findall(r"Provider: xenvifd\n\s+Name: (\w+)\n\s+Location: (0x\w+)", notes_):
+            offset = next(int(where, 16) - address + offset for offset, address, length in loads
+                          if address <= int(where, 16) < address + length)
+            file.seek(offset)
+            found.append((name, file.read(size)))
+    return found
 
 
 def scripts():
@@ -64,6 +82,9 @@ def in_the_binary(host):
     places = {(name, semaphore) for name, _, semaphore in seen}
     same(len(places), len(wanted), "semaphores, one a probe")
     check(all(semaphore for _, semaphore in places), f"a probe without a semaphore: {places}")
+    at = instructions()
+    same(len(at), len(seen), "places of probes")
+    same([each for each in at if each[1] != NOP[platform.machine()]], [], "probes that are no nop")
 
 
 @test()
