@@ -31,6 +31,7 @@ def _sanitized():
 
 SANITIZED = _sanitized()
 PATIENCE = 4 if SANITIZED else 1  # how much longer things may take
+SKIPPED = 77  # exit status of a test that can't be tried here
 
 
 class Test:
@@ -59,6 +60,14 @@ def test(name=None, brief=False, cost=1, alone=False, expect_dead=False, **given
 
 class Failed(AssertionError):
     pass
+
+
+class Skipped(Exception):
+    """What the test is about can't be tried here."""
+
+
+def skip(why):
+    raise Skipped(why)
 
 
 def check(good, *what):
@@ -92,9 +101,14 @@ def run_test(name):
     host = SimHost(BUILD)
     try:
         host.start()
-        test_.function(host)
+        try:
+            test_.function(host)
+            status = 0
+        except Skipped as skipped:
+            print(skipped)
+            status = SKIPPED
         finish(host, test_)
-        return 0
+        return status
     except BaseException:  # pylint: disable=broad-except
         # SystemExit too: that is how a SIGTERM comes here, when it has taken too long
         traceback.print_exc()
@@ -320,5 +334,5 @@ def names_in_stats():
 
 __all__ = ["BUILD", "Background", "Failed", "Frontend", "Journal", "PATIENCE", "SANITIZED", "address6_of",
            "address_of", "ask", "bridge_addresses", "check", "connected", "give_addresses",
-           "logs", "losses", "names_in_stats", "queues", "refused", "same", "show", "start", "test",
+           "logs", "losses", "names_in_stats", "queues", "refused", "same", "show", "skip", "start", "test",
            "total", "until"]

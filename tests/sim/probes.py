@@ -10,7 +10,7 @@ import struct
 import subprocess
 
 from hostile import hostile
-from kit import BUILD, PATIENCE, bridge_addresses, check, connected, same, test, until
+from kit import BUILD, PATIENCE, bridge_addresses, check, connected, same, skip, test, until
 from simhost import ROOT
 from stall import start_with_timeout
 from traffic import flood, ping
@@ -122,17 +122,15 @@ class Tracer:
         return self.text()
 
 
-def runs_here():
-    """Whether bpftrace can put probes into a program on this machine; its first probe is such a one."""
+def needs_bpftrace():
+    """It must be able to put probes into a program on this machine; its first probe is such a one."""
     try:
         done = subprocess.run(["bpftrace", "-e", "BEGIN { printf(\"good\\n\"); exit(); }"], text=True,
                               capture_output=True, timeout=60)
     except FileNotFoundError:
-        print("no bpftrace here: only what the scripts say was looked at")
-        return False
+        skip("no bpftrace here")
     if "good" not in done.stdout:
-        print(f"bpftrace does not run here: {done.stderr.strip()}")
-    return "good" in done.stdout
+        skip(f"bpftrace does not run here: {done.stderr.strip()}")
 
 
 def listeners(pid):
@@ -150,8 +148,9 @@ def listeners(pid):
 @test(cost=8)
 def traced(host):
     """bpftrace runs the scripts on the sandboxed daemon: they say what happened, and leave nothing."""
-    if not built_in() or not runs_here():
-        return
+    if not built_in():
+        skip("this build has no probes")
+    needs_bpftrace()
     for name, text in scripts().items():
         path = os.path.join(host.directory, f"dry-{name}")
         with open(path, "w") as file:

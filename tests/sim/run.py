@@ -3,7 +3,8 @@
 """The suites over the simulated host: run.py [--brief] [--jobs N] [--list] [NAME...]
 
 Each test has a process and a simulated host of its own; a few run at a time. A line a test, all
-that its programs said when it failed, and at the end a plain count. NAME is a test, or a module
+that its programs said when it failed, and at the end a plain count; what can't be tried on this
+machine is said, and counted as skipped. NAME is a test, or a module
 (matrix), or the beginning of a test's name. --brief leaves out what is too slow under
 ThreadSanitizer. XENSIM_BUILD names the build folder (default: build).
 
@@ -88,10 +89,11 @@ def choose(names, brief):
 
 
 def report(job, status):
-    good = status == 0
+    good = status in (0, kit.SKIPPED)
     text = job.text()
-    print(f"{'ok    ' if good else 'FAILED'} {job.test.name} ({job.seconds():.1f} s)", flush=True)
-    if not good:
+    word = "ok    " if status == 0 else "skipped" if good else "FAILED"
+    print(f"{word} {job.test.name} ({job.seconds():.1f} s)", flush=True)
+    if status != 0:
         print("    " + text.replace("\n", "\n    ").rstrip(), flush=True)
         if status < 0:
             print(f"    ended by {signal.Signals(-status).name}", flush=True)
@@ -99,9 +101,9 @@ def report(job, status):
 
 
 def run_all(tests, jobs, limit):
-    """Runs the tests, the long ones first, a few at a time. Returns (passed, jobs that failed)."""
+    """Runs the tests, the long ones first, a few at a time. Returns (passed, skipped, jobs that failed)."""
     waiting = sorted(tests, key=lambda t: -t.cost)
-    running, passed, failed = [], 0, []
+    running, passed, skipped, failed = [], 0, 0, []
     try:
         while waiting or running:
             while waiting and len(running) < jobs and not any(j.test.alone for j in running):
@@ -118,14 +120,16 @@ def run_all(tests, jobs, limit):
                     status = 1
                 if status is not None:
                     running.remove(job)
-                    if report(job, status):
+                    if not report(job, status):
+                        failed.append(job)
+                    elif status == 0:
                         passed += 1
                     else:
-                        failed.append(job)
+                        skipped += 1
     finally:
         for job in running:
             job.end()
-    return passed, failed
+    return passed, skipped, failed
 
 
 def main():
@@ -145,14 +149,14 @@ def main():
         return 0
     signal.signal(signal.SIGTERM, lambda n, frame: sys.exit(128 + n))
     limit = TIME_LIMIT * (3 if kit.SANITIZED else 1)
-    passed, jobs = run_all(tests, args.jobs, limit)
+    passed, skipped, jobs = run_all(tests, args.jobs, limit)
     failed = len(jobs)
     again = [j.test for j in jobs if not SANITIZER.search(j.text())]
     if again and args.jobs > 1:
         print("once more, one at a time:")
-        good, _ = run_all(again, 1, limit)
-        passed, failed = passed + good, failed - good
-    print(f"{passed} passed, {failed} failed")
+        good, not_here, _ = run_all(again, 1, limit)
+        passed, skipped, failed = passed + good, skipped + not_here, failed - good - not_here
+    print(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))
     return 1 if failed else 0
 
 
