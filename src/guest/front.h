@@ -175,7 +175,8 @@ int front_store_fd(const struct front_store *store);
 void front_store_drain(struct front_store *store);		/* forgets watch events that came */
 int front_store_own_state(const struct front_store *store);	/* FRONT_UNKNOWN if absent */
 int front_store_backend_state(const struct front_store *store); /* the same */
-bool front_store_is_lost(const struct front_store *store);	/* xenstored is gone */
+/* 0: the device is there; -ENODEV: it was removed; another -errno: xenstored is gone. */
+int front_store_look(const struct front_store *store);
 int front_store_set_state(struct front_store *store, enum front_state state);
 /* Waits until the backend's state is in the set. Gives it; -ETIMEDOUT; -ECANCELED by cancel_fd. */
 int front_store_wait(struct front_store *store, unsigned states, unsigned timeout_ms,

@@ -155,12 +155,14 @@ int front_store_backend_state(const struct front_store *store)
 	return (int)store_read_number(store, store->backend, "state", FRONT_UNKNOWN);
 }
 
-bool front_store_is_lost(const struct front_store *store)
+int front_store_look(const struct front_store *store)
 {
 	char text[32];
 	int rc = store_read(store, store->dir, "state", text, sizeof(text));
 
-	return rc < 0 && rc != -ENOENT && rc != -EACCES;
+	if (rc >= 0)
+		return 0;
+	return rc == -ENOENT || rc == -EACCES ? -ENODEV : rc;
 }
 
 int front_store_set_state(struct front_store *store, enum front_state state)

@@ -173,12 +173,13 @@ static void session_settle(struct session *session)
 static bool session_look(struct session *session, enum session_event *event)
 {
 	struct front *front = &session->front;
-	int state;
+	int error, state;
 
 	front_store_drain(&front->store);
-	if (front_store_own_state(&front->store) == FRONT_UNKNOWN) {
+	error = front_store_look(&front->store);
+	if (error) {
 		*event = SESSION_GONE;
-		return !front_store_is_lost(&front->store);
+		return error == -ENODEV;
 	}
 	state = front_store_backend_state(&front->store);
 	if (state == FRONT_CONNECTED && !session->announced) {
@@ -189,7 +190,7 @@ static bool session_look(struct session *session, enum session_event *event)
 	}
 	*event = SESSION_CLOSED;
 	return state == FRONT_CLOSING || state == FRONT_CLOSED ||
-	       (state == FRONT_UNKNOWN && !front_store_is_lost(&front->store));
+	       (state == FRONT_UNKNOWN && front_store_look(&front->store) == 0);
 }
 
 /* True when every worker has ended, or one found the backend at fault. */
