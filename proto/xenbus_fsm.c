@@ -2,10 +2,11 @@
 /*
  * The xenbus dance of a vif's backend as a pure table.
  *
- * What comes before any state: is the vif still there, is its state readable,
- * is the tap made. Then the peer's state chooses a row, and each row is a short
- * list of "if this is so, then that next", in which the teardown comes before
- * the answer: nothing is ever said to the peer that is not done yet.
+ * What comes before any state: is the vif still there, is its state readable.
+ * Then the peer's state chooses a row, and each row is a short list of "if this
+ * is so, then that next", in which the teardown comes before the answer: nothing
+ * is ever said to the peer that is not done yet. While there is no tap, making
+ * it takes the place of all but letting go.
  *
  * Own states 3, 7 and 8 are never written by this backend; found in a store
  * (another backend left them) they count as open, like 4.
@@ -110,8 +111,17 @@ static bool fsm_is_known(int state)
 	return state >= XENBUS_INITIALISING && state <= XENBUS_RECONFIGURED;
 }
 
+/* What needs no tap: a peer that closes is answered even while none can be made. */
+static bool fsm_lets_go(enum xenbus_action action)
+{
+	return action == XENBUS_ACT_DETACH || action == XENBUS_ACT_ACCEPT ||
+	       action == XENBUS_ACT_CLOSING || action == XENBUS_ACT_CLOSED;
+}
+
 enum xenbus_action xenbus_fsm_next(const struct xenbus_facts *facts)
 {
+	enum xenbus_action action;
+
 	if (!facts->exists)
 		return facts->attached ? XENBUS_ACT_DETACH : XENBUS_ACT_FORGET;
 
@@ -125,12 +135,11 @@ enum xenbus_action xenbus_fsm_next(const struct xenbus_facts *facts)
 	/* Initialising is the toolstack's word for a new vif; whatever was, is over. */
 	if (facts->own_state == XENBUS_INITIALISING && facts->attached)
 		return XENBUS_ACT_DETACH;
-	if (!facts->ready)
-		return XENBUS_ACT_PREPARE;
 	if (facts->own_state == XENBUS_INITIALISING && fsm_is_known(facts->peer_state))
-		return XENBUS_ACT_INIT_WAIT;
-
-	return fsm_by_peer(facts);
+		action = XENBUS_ACT_INIT_WAIT;
+	else
+		action = fsm_by_peer(facts);
+	return facts->ready || fsm_lets_go(action) ? action : XENBUS_ACT_PREPARE;
 }
 
 const char *xenbus_state_name(int state)

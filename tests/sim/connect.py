@@ -215,6 +215,34 @@ def store_fails_once(host):
 
 
 @test(cost=2)
+def closes_without_a_tap(host):
+    """While its tap can't be made, a frontend that closes is followed; it is served again later."""
+    start(host)
+    waits, served = (host.domain(1).vif(n).add(bridge="xenbr0") for n in range(2))
+    fronts = [Frontend(vif, vif.parts()) for vif in (waits, served)]
+    fronts[1].connect()
+    served.wait_backend("4")
+    host.daemon.kill()
+    for vif in (waits, served):
+        host.ip("link", "del", vif.name)
+        host.ip("link", "add", vif.name, "type", "bridge")
+    start(host)
+    for vif, front in zip((waits, served), fronts):
+        until(lambda v=vif: v.error() is not None, 5 * PATIENCE, "an error node")
+        front.close()
+        check("can't make the tap" in vif.error(), vif.error())
+        front.state(1)
+        time.sleep(1.2)
+        same(vif.backend("state"), "6", "its state before there is a tap")
+        host.ip("link", "del", vif.name)
+        vif.wait_backend("2", 5 * PATIENCE)
+        vif.hotplug()
+        front.connect()
+        vif.wait_backend("4", 5 * PATIENCE)
+        same(vif.error(), None, "the error node afterwards")
+
+
+@test(cost=2)
 def taken_by_a_tap(host):
     """A tap of that name which is not ours is neither taken over nor removed."""
     start(host)

@@ -21,20 +21,28 @@
 /* More steps than any run may take: PREPARE, DETACH, ACCEPT, CLOSING, CLOSED, INIT_WAIT, ... */
 #define STEPS_MAX 10
 
-/* Carries an action out. attach_fails: what ATTACH does. False: the vif is gone. */
-static bool apply(struct xenbus_facts *facts, enum xenbus_action action, bool attach_fails)
+/* What can't be done. */
+enum failing {
+	NOTHING_FAILS,
+	ATTACH_FAILS,
+	PREPARE_FAILS,
+	N_FAILING,
+};
+
+/* Carries an action out. False: the vif is gone, or nothing is done until it is looked at again. */
+static bool apply(struct xenbus_facts *facts, enum xenbus_action action, enum failing failing)
 {
 	switch (action) {
 	case XENBUS_ACT_PREPARE:
-		facts->ready = true;
-		break;
+		facts->ready = failing != PREPARE_FAILS;
+		return facts->ready;
 	case XENBUS_ACT_INIT_WAIT:
 		facts->own_state = XENBUS_INIT_WAIT;
 		facts->refused = false;
 		break;
 	case XENBUS_ACT_ATTACH:
-		facts->attached = !attach_fails;
-		facts->refused = attach_fails;
+		facts->attached = failing != ATTACH_FAILS;
+		facts->refused = failing == ATTACH_FAILS;
 		break;
 	case XENBUS_ACT_CONNECTED:
 		facts->own_state = XENBUS_CONNECTED;
@@ -126,8 +134,11 @@ static void check_answer(const struct xenbus_facts *f, enum xenbus_action action
 	}
 	if (!f->exists)
 		assert_true(action == XENBUS_ACT_DETACH || action == XENBUS_ACT_FORGET);
+	/* Without a tap there is nothing but to let go, and to answer who closes. */
 	if (action != XENBUS_ACT_PREPARE && !f->ready && f->own_state != 0)
-		assert_true(action == XENBUS_ACT_DETACH || action == XENBUS_ACT_FORGET);
+		assert_true(action == XENBUS_ACT_DETACH || action == XENBUS_ACT_FORGET ||
+			    action == XENBUS_ACT_ACCEPT || action == XENBUS_ACT_CLOSING ||
+			    action == XENBUS_ACT_CLOSED);
 }
 
 /* What must hold when there is nothing left to do. */
@@ -163,12 +174,26 @@ static void check_rest(const struct xenbus_facts *f)
 		assert_true(peer_serves && (f->own_state == 5 || f->own_state == 6));
 }
 
+/* What must hold while there is no tap. */
+static void check_without_tap(const struct xenbus_facts *f)
+{
+	/* A peer that closes is followed all the same, and one that starts again is let go of. */
+	if (f->own_state == 1)
+		return;
+	if (f->peer_state == 5)
+		assert_true(f->own_state == 5 || f->own_state == 6);
+	if (f->peer_state == 6 || f->peer_state == 0)
+		assert_int_equal(f->own_state, 6);
+	if (f->peer_state == 1)
+		assert_true(f->own_state == 2 || f->own_state == 6);
+}
+
 static void every_combination_comes_to_rest(void **state)
 {
 	unsigned longest = 0;
 
 	for (unsigned n = 0; n < N_FACTS; n++) {
-		for (unsigned fails = 0; fails < 2; fails++) {
+		for (enum failing failing = 0; failing < N_FAILING; failing++) {
 			struct xenbus_facts facts = facts_of(n);
 			enum xenbus_action action;
 			unsigned steps = 0;
@@ -176,7 +201,7 @@ static void every_combination_comes_to_rest(void **state)
 			for (;; steps++) {
 				action = xenbus_fsm_next(&facts);
 				check_answer(&facts, action);
-				if (action == XENBUS_ACT_NONE || !apply(&facts, action, fails))
+				if (action == XENBUS_ACT_NONE || !apply(&facts, action, failing))
 					break;
 				if (steps == STEPS_MAX)
 					fail_msg("facts %u do not come to rest: own %d, peer %d", n,
@@ -184,6 +209,8 @@ static void every_combination_comes_to_rest(void **state)
 			}
 			if (action == XENBUS_ACT_NONE)
 				check_rest(&facts);
+			else if (action == XENBUS_ACT_PREPARE)
+				check_without_tap(&facts);
 			longest = steps > longest ? steps : longest;
 		}
 	}
@@ -212,19 +239,19 @@ static void states_out_of_range_are_unknown(void **state)
 
 /*
  * A story: lines of "what happens" and "what is done then". What happens is a
- * list of words: peer=N own=N online=N hotplug=N exists=N ready=N rogue fail restart.
+ * list of words: peer=N own=N online=N hotplug=N exists=N ready=N rogue fail no-tap restart.
  */
 struct line {
 	const char *event;
 	const char *actions;
 };
 
-static void happen(struct xenbus_facts *facts, const char *event, bool *fails)
+static void happen(struct xenbus_facts *facts, const char *event, enum failing *failing)
 {
 	char words[128], *word, *save;
 
 	snprintf(words, sizeof(words), "%s", event);
-	*fails = false;
+	*failing = NOTHING_FAILS;
 	for (word = strtok_r(words, " ", &save); word; word = strtok_r(NULL, " ", &save)) {
 		int value = strchr(word, '=') ? atoi(strchr(word, '=') + 1) : 0;
 
@@ -241,7 +268,9 @@ static void happen(struct xenbus_facts *facts, const char *event, bool *fails)
 		else if (strcmp(word, "rogue") == 0)
 			facts->refused = true;
 		else if (strcmp(word, "fail") == 0)
-			*fails = true;
+			*failing = ATTACH_FAILS;
+		else if (strcmp(word, "no-tap") == 0)
+			*failing = PREPARE_FAILS;
 		else if (strcmp(word, "restart") == 0)
 			facts->ready = facts->attached = facts->refused = false;
 		else
@@ -255,9 +284,10 @@ static void tell(const char *name, const struct line *lines)
 
 	for (; lines->event; lines++) {
 		char done[256] = "";
-		bool fails, there = true;
+		enum failing failing;
+		bool there = true;
 
-		happen(&facts, lines->event, &fails);
+		happen(&facts, lines->event, &failing);
 		while (there && strlen(done) < 200) {
 			enum xenbus_action action = xenbus_fsm_next(&facts);
 
@@ -265,7 +295,7 @@ static void tell(const char *name, const struct line *lines)
 				break;
 			snprintf(done + strlen(done), sizeof(done) - strlen(done), "%s%s",
 				 *done ? " " : "", xenbus_action_name(action));
-			there = apply(&facts, action, fails);
+			there = apply(&facts, action, failing);
 		}
 		if (strcmp(done, lines->actions) != 0)
 			fail_msg("%s: at \"%s\" does \"%s\", should \"%s\"", name, lines->event,
@@ -472,14 +502,32 @@ static const struct line daemon_restarts_during_unplug[] = {
 static const struct line daemon_was_away_while_the_guest_closed[] = {
 	NEW_VIF,
 	CONNECTED,
-	{ "restart peer=6", "prepare closing closed" },
+	{ "restart peer=6", "closing closed prepare" },
 	{ "peer=1", "init-wait" },
 	END,
 };
 static const struct line daemon_was_away_while_the_guest_rebooted[] = {
 	NEW_VIF,
 	CONNECTED,
-	{ "restart peer=1", "prepare closing closed init-wait" },
+	{ "restart peer=1", "closing closed prepare init-wait" },
+	END,
+};
+static const struct line guest_closes_while_there_is_no_tap[] = {
+	NEW_VIF,
+	CONNECTED,
+	{ "restart no-tap", "prepare" },
+	{ "peer=5 no-tap", "closing prepare" },
+	{ "peer=6 no-tap", "closed prepare" },
+	{ "peer=1 no-tap", "prepare" },
+	{ "", "prepare init-wait" },
+	{ "peer=4", "attach connected" },
+	END,
+};
+static const struct line domain_dies_while_there_is_no_tap[] = {
+	NEW_VIF,
+	{ "restart no-tap", "prepare" },
+	{ "peer=0 online=0 no-tap", "closing closed prepare" },
+	{ "exists=0", "forget" },
 	END,
 };
 static const struct line leftover_closed_vif[] = {
@@ -548,6 +596,8 @@ static void stories_end_as_they_should(void **state)
 		STORY(daemon_restarts_during_unplug),
 		STORY(daemon_was_away_while_the_guest_closed),
 		STORY(daemon_was_away_while_the_guest_rebooted),
+		STORY(guest_closes_while_there_is_no_tap),
+		STORY(domain_dies_while_there_is_no_tap),
 		STORY(leftover_closed_vif),
 		STORY(another_backend_left_it_reconfigured),
 		STORY(closed_by_somebody_while_connected),
