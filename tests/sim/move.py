@@ -304,6 +304,7 @@ def all_that_are_left(host):
     gone.forget()
     os.remove(netback.link(here))  # and somebody unbinds one by hand
     host.ip("link", "del", "dev", here.name)
+    host.store.remove(f"{here.be}/hotplug-status")  # as xen-netback does, and all that tells of it
     until(lambda: owner(host, here)["owner"] == "xenvifd", 10 * PATIENCE, "xenvifd to take it")
     os.remove(hold)
     out, err = moving.communicate(timeout=60)
