@@ -17,6 +17,14 @@ uint32_t to_guest_slots(uint32_t len, bool gso)
 	return (len + TO_GUEST_PAGE - 1) / TO_GUEST_PAGE + (gso ? 1 : 0);
 }
 
+size_t to_guest_place(size_t used, uint32_t len)
+{
+	size_t in_page = used & (TO_GUEST_PAGE - 1);
+
+	return in_page == 0 || in_page + len <= TO_GUEST_PAGE ? used
+							      : used + TO_GUEST_PAGE - in_page;
+}
+
 uint32_t to_guest_room(const struct vif_features *features)
 {
 	if (!features->sg)

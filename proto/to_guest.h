@@ -6,6 +6,7 @@
 #define XENVIFD_PROTO_TO_GUEST_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "proto/ring.h"
@@ -35,6 +36,14 @@ uint32_t to_guest_room(const struct vif_features *features);
 
 /* The RX requests that a frame of len bytes takes, with or without a GSO extra. */
 uint32_t to_guest_slots(uint32_t len, bool gso);
+
+/*
+ * Where a frame of len bytes (1 or more) goes in a page-aligned buffer of which the first `used`
+ * bytes are in use: within the page that is in use if it can be, else from the next page's
+ * beginning. So it crosses no more pages than it takes slots, and however many frames are put
+ * there, they end within as many pages as they take slots.
+ */
+size_t to_guest_place(size_t used, uint32_t len);
 
 /*
  * The response for slot n (0 .. plan->slots - 1) of a frame. `request` is the

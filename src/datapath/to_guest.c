@@ -98,24 +98,12 @@ static void frame_copy_add(struct queue *queue, struct queue_frame_in *frame, co
 	queue->rx.cons += frame->plan.slots;
 }
 
-/*
- * Where a segment of len bytes goes: within the page that is in use if it can be, else from the
- * next page's beginning. So it takes no more new pages than slots, as QUEUE_SEGMENTS_SIZE wants.
- */
-static size_t staging_next_segment(size_t used, uint32_t len)
-{
-	size_t in_page = used & (TO_GUEST_PAGE - 1);
-
-	return in_page == 0 || in_page + len <= TO_GUEST_PAGE ? used
-							      : used + TO_GUEST_PAGE - in_page;
-}
-
 /* Writes segment n as the burst's next frame. False: the ring has no room for it. */
 static bool segment_gather(struct queue *queue, struct burst *burst, const struct segment_cut *cut,
 			   uint32_t n)
 {
 	uint32_t len = segment_len(cut, n), slots = to_guest_slots(len, false);
-	size_t start = staging_next_segment(burst->cut, len);
+	size_t start = to_guest_place(burst->cut, len);
 	struct queue_frame_in *frame;
 
 	if (slots > ring_rx_pending(&queue->rx))

@@ -28,6 +28,41 @@ static void slots_are_pages_and_an_extra(void **state)
 	assert_int_equal(to_guest_slots(TO_GUEST_FRAME_MAX, true), TO_GUEST_SLOTS_MAX);
 }
 
+/* Puts a frame behind `used`; what is in use then. It crosses no more pages than it takes slots. */
+static size_t put(size_t used, uint32_t len, size_t *slots)
+{
+	size_t start = to_guest_place(used, len), end = start + len;
+
+	assert_true(start >= used && start < used + TO_GUEST_PAGE);
+	assert_true((end - 1) / TO_GUEST_PAGE - start / TO_GUEST_PAGE < to_guest_slots(len, false));
+	assert_true(start / TO_GUEST_PAGE == (end - 1) / TO_GUEST_PAGE ||
+		    start % TO_GUEST_PAGE == 0);
+	*slots += to_guest_slots(len, false);
+	if (end > *slots * TO_GUEST_PAGE)
+		fail_msg("%u bytes end at %zu, beyond the pages of %zu slots", len, end, *slots);
+	return end;
+}
+
+/* As many as a ring has slots for: of one length, which is any, and of lengths that differ. */
+static void frames_end_within_their_slots(void **state)
+{
+	size_t used, slots;
+	uint32_t len, random = 1;
+
+	for (uint32_t each = 1; each <= TO_GUEST_FRAME_MAX; each++)
+		for (used = slots = 0; slots < RING_SLOTS;)
+			used = put(used, each, &slots);
+	for (unsigned times = 0; times < 1000; times++) {
+		for (used = slots = 0; slots < RING_SLOTS;) {
+			random = random * 1664525 + 1013904223;
+			len = (random >> 16) % (3 * TO_GUEST_PAGE) + 1;
+			if (random & 0x100) /* often up to the end of a page */
+				len = (len + TO_GUEST_PAGE - 1) & ~(TO_GUEST_PAGE - 1);
+			used = put(used, len, &slots);
+		}
+	}
+}
+
 static void room_is_what_the_largest_frame_needs(void **state)
 {
 	for (unsigned bits = 0; bits < 8; bits++) {
@@ -129,6 +164,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(slots_are_pages_and_an_extra),
+		cmocka_unit_test(frames_end_within_their_slots),
 		cmocka_unit_test(room_is_what_the_largest_frame_needs),
 		cmocka_unit_test(a_frontend_reads_back_the_frame),
 		cmocka_unit_test(a_failed_slot_marks_only_itself),
