@@ -15,6 +15,7 @@ struct ratelimit {
 	uint64_t since;	   /* clock_now_ns up to which `tokens` is counted; 0 at first */
 	unsigned tokens;   /* lines that may be written now */
 	unsigned withheld; /* lines not written since the last that was */
+	uint64_t withheld_in_all;
 };
 
 /* Whether a line may be written now. *withheld: how many were not, before it. */
@@ -32,6 +33,7 @@ static inline bool ratelimit_take(struct ratelimit *limit, unsigned *withheld)
 	}
 	if (limit->tokens == 0) {
 		limit->withheld++;
+		limit->withheld_in_all++;
 		return false;
 	}
 	limit->tokens--;

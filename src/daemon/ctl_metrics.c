@@ -207,6 +207,12 @@ static void vifs_write(FILE *out, const struct control *control)
 	cds_list_for_each_entry(vif, &control->vifs, in_all)
 		fprintf(out, "xenvifd_queues{domid=\"%u\",vif=\"%s\"} %u\n", vif->domid, vif->name,
 			vif->n_workers);
+	fprintf(out, "# TYPE xenvifd_log_withheld counter\n"
+		     "# HELP xenvifd_log_withheld log lines about the vif that were withheld, as "
+		     "there were too many\n");
+	cds_list_for_each_entry(vif, &control->vifs, in_all)
+		fprintf(out, "xenvifd_log_withheld_total{domid=\"%u\",vif=\"%s\"} %llu\n",
+			vif->domid, vif->name, (unsigned long long)vif->log_limit.withheld_in_all);
 }
 
 json_t *ctl_metrics(struct control *control, const json_t *request)

@@ -66,6 +66,8 @@ static json_t *show_vif(const struct vif *vif)
 	json_object_set_new(object, "features",
 			    vif->n_workers ? show_features(&vif->config.features) : json_null());
 	json_object_set_new(object, "reason", why[0] ? ctl_text(why) : json_null());
+	json_object_set_new(object, "log_withheld",
+			    json_integer((json_int_t)vif->log_limit.withheld_in_all));
 	json_object_set_new(object, "queues", show_queues(vif));
 	return object;
 }
