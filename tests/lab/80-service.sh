@@ -7,7 +7,7 @@
 # lab: by name
 # lab: systemd
 # lab: package
-# lab: timeout 1500
+# lab: timeout 2000
 . /mnt/tests/lib.sh
 
 property() { systemctl show --value -p "$1" xenvifd.service; }
@@ -58,7 +58,7 @@ seat > "$STATE/seat"
 # client that looks a thousand times a second whether it may send takes most of one.
 PACED="--pacing-timer 10000"
 STREAM="-b 2M $PACED"
-LENGTH=${LENGTH:-540}
+LENGTH=${LENGTH:-900}
 # Late datagrams come all at once, to a receiver that may not have run for half a minute.
 buffers='for i in rmem_max wmem_max rmem_default; do echo 4194304 > /proc/sys/net/core/$i; done'
 for g in a b; do guest_run $g "$buffers"; done
