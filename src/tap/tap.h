@@ -30,7 +30,7 @@
  * Frames that the kernel keeps for a vif whose workers are busy, its active
  * queues sharing them. Long enough for a full-size TCP window of ordinary
  * frames; and a bound of what a guest that takes nothing can make the kernel
- * keep, which knows frames only: at 64 KiB each, 128 MiB.
+ * keep, which knows frames only: at 64 KiB each, 128 MiB with up to 8 queues.
  */
 #define TAP_VIF_FRAMES 2048
 /* As many as a ring has slots; no queue has less. */
