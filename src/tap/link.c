@@ -65,51 +65,51 @@ void link_close(struct link_socket *link)
 		nl_socket_free(socket_of(link));
 }
 
+/* Has the kernel make the link what `change` holds, which is put; NULL: there was no memory for it.
+ */
+static int link_change(struct link_socket *link, int ifindex, struct rtnl_link *change)
+{
+	int error = -NLE_NOMEM;
+
+	if (change) {
+		rtnl_link_set_ifindex(change, ifindex);
+		error = rtnl_link_change(socket_of(link), change, change, 0);
+	}
+	rtnl_link_put(change);
+	return link_errno(error);
+}
+
 int link_setup(struct link_socket *link, int ifindex, const uint8_t *mac, unsigned txqlen,
 	       const char *alias)
 {
-	struct rtnl_link *change = rtnl_link_alloc();
 	struct nl_addr *address = nl_addr_build(AF_LLC, mac, 6);
-	int error = -NLE_NOMEM;
+	struct rtnl_link *change = address ? rtnl_link_alloc() : NULL;
 
-	if (change && address) {
-		rtnl_link_set_ifindex(change, ifindex);
+	if (change) {
 		rtnl_link_set_addr(change, address);
 		rtnl_link_set_txqlen(change, txqlen);
 		rtnl_link_set_ifalias(change, alias);
-		error = rtnl_link_change(socket_of(link), change, change, 0);
 	}
 	nl_addr_put(address);
-	rtnl_link_put(change);
-	return link_errno(error);
+	return link_change(link, ifindex, change);
 }
 
 int link_set_alias(struct link_socket *link, int ifindex, const char *alias)
 {
 	struct rtnl_link *change = rtnl_link_alloc();
-	int error = -NLE_NOMEM;
 
-	if (change) {
-		rtnl_link_set_ifindex(change, ifindex);
+	if (change)
 		rtnl_link_set_ifalias(change, alias);
-		error = rtnl_link_change(socket_of(link), change, change, 0);
-	}
-	rtnl_link_put(change);
-	return link_errno(error);
+	return link_change(link, ifindex, change);
 }
 
 int link_set_txqlen(struct link_socket *link, int ifindex, unsigned txqlen)
 {
 	struct rtnl_link *change = rtnl_link_alloc();
-	int error = -NLE_NOMEM;
 
-	if (change) {
-		rtnl_link_set_ifindex(change, ifindex);
+	if (change)
 		rtnl_link_set_txqlen(change, txqlen);
-		error = rtnl_link_change(socket_of(link), change, change, 0);
-	}
-	rtnl_link_put(change);
-	return link_errno(error);
+	return link_change(link, ifindex, change);
 }
 
 struct link_search {
