@@ -472,6 +472,7 @@ lab_end() {
 	dmesg > "$OUT/dom0-dmesg.log"
 	xenstore-ls -fp > "$OUT/xenstore.txt" 2> /dev/null
 	vifctl_answers > "$OUT/vifctl-show.txt" 2>&1
+	xl vcpu-list > "$OUT/vcpus.txt" 2>&1
 	if [ -d /run/systemd/system ]; then
 		systemctl status --no-pager -l xenvifd > "$OUT/systemctl-status.txt" 2>&1
 		journalctl -b --no-pager > "$OUT/journal.txt" 2>&1
